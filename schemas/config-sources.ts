@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { secretText } from './secret.ts';
+
+const stream = z.enum(['access', 'authorization']).default('access').describe('Which log it carries');
+const format = z.string().min(1).default('canonical').describe('Format of the records');
+
+/** How to reach a Kafka cluster; sources and sinks share it. */
+export const kafkaConnection = {
+  brokers: z.array(z.string().min(1)).min(1).describe('host:port of bootstrap brokers'),
+  client_id: z.string().min(1).default('token-recall').describe('client.id sent to the brokers'),
+  tls: z
+    .strictObject({
+      ca: z.string().optional().describe('PEM of the certificate authority'),
+      cert: z.string().optional().describe('PEM of the client certificate'),
+      key: secretText.optional().describe('PEM of its private key'),
+      server_name: z.string().optional().describe('Name expected in the broker certificate'),
+    })
+    .optional()
+    .describe('TLS; `{}` for the system certificate authorities'),
+  sasl: z
+    .strictObject({
+      mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('SASL mechanism'),
+      username: z.string().min(1).describe('User'),
+      password: secretText.describe('Password'),
+    })
+    .optional()
+    .describe('SASL authentication'),
+};
+const kafkaConnectionConfig = z.strictObject(kafkaConnection);
+export type KafkaConnection = z.infer<typeof kafkaConnectionConfig>;
+
+const kafkaSource = z.strictObject({
+  kind: z.literal('kafka'),
+  ...kafkaConnection,
+  topics: z.array(z.string().min(1)).min(1).describe('Topics to read'),
+  group_id: z.string().min(1).default('token-recall').describe('Consumer group'),
+  from_beginning: z
+    .boolean()
+    .default(true)
+    .describe('Where a group without offsets begins: the oldest record, or the newest'),
+  dead_letter_topic: z
+    .string()
+    .optional()
+    .describe(
+      'Topic for records that are no event; default: the topic with `.dlq` behind it, if that topic exists',
+    ),
+  stream,
+  format,
+});
+
+const fileSource = z.strictObject({
+  kind: z.literal('file'),
+  path: z.string().min(1).describe('File with one record a line; `.gz` is decompressed'),
+  follow: z.boolean().default(false).describe('Keep reading what is appended, through rotation'),
+  stream,
+  format,
+});
+
+const stdinSource = z.strictObject({ kind: z.literal('stdin'), stream, format });
+
+export const sourceConfig = z.discriminatedUnion('kind', [kafkaSource, fileSource, stdinSource]);
+export type SourceConfig = z.infer<typeof sourceConfig>;
+export type KafkaSourceConfig = z.infer<typeof kafkaSource>;
+export type FileSourceConfig = z.infer<typeof fileSource>;

@@ -1,0 +1,20 @@
+import type { Action } from '../../schemas/action.ts';
+
+/** What came of one attempt at an action. A fault worth another try is thrown, not returned. */
+export interface Receipt {
+  state: 'accepted' | 'confirmed' | 'failed';
+  /** In words, without the token. */
+  detail: string;
+}
+
+/** Carries actions out at one kind of server. */
+export interface Responder {
+  readonly kind: string;
+  /**
+   * Attempts `action` once. Asking twice for the same action must do no harm.
+   *
+   * @throws RecallError ERR_RESPONDER_UNAVAILABLE (retry, after `retryAfter` where given),
+   *   ERR_RESPONDER_REFUSED (never will be taken) or ERR_CUSTODY_OPEN
+   */
+  execute(action: Action, signal: AbortSignal): Promise<Receipt>;
+}

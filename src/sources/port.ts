@@ -1,0 +1,54 @@
+/** Which of the two logs a source carries. */
+export type Stream = 'access' | 'authorization';
+
+/** One record as a source read it, not decoded. */
+export interface SourceRecord {
+  /** The bytes as they came, without the line end. */
+  readonly bytes: Uint8Array;
+  /** Where in the source it stood, for people and for dead letters: `topic/partition/offset`, a line number. */
+  readonly position: string;
+  /** Set where the source itself refuses the record (too large): nothing but the dead letters sees it. */
+  readonly refused?: {
+    readonly code: 'ERR_DECODE_TOO_LARGE';
+    readonly reason: string;
+    readonly size: number;
+  };
+}
+
+/** Records that a source hands over together; they are durable when the handler's promise resolves. */
+export interface SourceBatch {
+  /** Name of the source, such as `kafka:gateway-access`. */
+  readonly source: string;
+  readonly stream: Stream;
+  /** Name of the format the records are in. */
+  readonly format: string;
+  readonly records: readonly SourceRecord[];
+}
+
+/** What became of a batch. */
+export interface BatchOutcome {
+  /** Records that were events. */
+  readonly accepted: number;
+  /** Records that went to the dead letters. */
+  readonly deadLetters: number;
+}
+
+/** Takes a batch; resolves when everything it led to is durable. */
+export type BatchHandler = (batch: SourceBatch) => Promise<BatchOutcome>;
+
+export interface SourceHealth {
+  readonly ok: boolean;
+  /** In words, for /readyz. */
+  readonly detail: string;
+}
+
+/** Where logs come from. */
+export interface Source {
+  readonly name: string;
+  /**
+   * Reads until `signal` aborts or the source ends. A batch is acknowledged (offset committed, answer sent)
+   * only after `onBatch` resolved; a rejection is not acknowledged, and the source hands the batch over again.
+   */
+  run(onBatch: BatchHandler, signal: AbortSignal): Promise<void>;
+  health(): SourceHealth;
+}
