@@ -1,18 +1,30 @@
 import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
-import { importX } from 'eslint-plugin-import-x';
+import { createNodeResolver, importX } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
 /** Imports point one way: cli → pipeline → stages → schemas. Each entry: what may not be imported from where. */
 const oneWay = [
   { target: './schemas', from: ['./src', './detectors', './test'] },
-  { target: './detectors', from: ['./src', './test'], except: [] },
+  { target: './detectors', from: './test' },
   { target: ['./src/!(cli)/**', './src/*.ts'], from: './src/cli' },
   { target: './src', from: './test' },
   {
     target: './src/!(cli|pipeline|api|demo)/**',
     from: ['./src/pipeline', './src/api', './src/demo'],
   },
+];
+
+/** What a detector may use besides schemas: its contract, and pure functions over events and histories. */
+const DETECTOR_KIT = [
+  'contract',
+  'keys',
+  'history',
+  'client-context',
+  'standing',
+  'features',
+  'geodesy',
+  'use',
 ];
 
 export default defineConfig(
@@ -22,6 +34,7 @@ export default defineConfig(
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
     plugins: { 'import-x': importX },
+    settings: { 'import-x/resolver-next': [createNodeResolver({ extensions: ['.ts', '.js'] })] },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       'max-lines': ['error', { max: 300, skipBlankLines: false, skipComments: false }],
@@ -44,11 +57,11 @@ export default defineConfig(
         {
           basePath: import.meta.dirname,
           zones: [
-            ...oneWay.filter((zone) => zone.target !== './detectors'),
+            ...oneWay,
             {
               target: './detectors',
               from: './src',
-              except: ['./detection/contract.ts', './detection/keys.ts', './detection/history.ts'],
+              except: DETECTOR_KIT.map((name) => `./detection/${name}.ts`),
               message: 'A detector imports only schemas and the detector contract.',
             },
           ],

@@ -1,24 +1,20 @@
 import { z } from 'zod';
 import { instant, numericDate, scopeList, text, textList } from './values.ts';
 
-const confirmation = z
-  .looseObject({
-    jkt: text(128).optional().describe('JWK thumbprint the token is bound to (RFC 9449 section 6.1)'),
-    'x5t#S256': text(128)
-      .optional()
-      .describe('Certificate thumbprint the token is bound to (RFC 8705 section 3.1)'),
-  })
-  .describe('Key binding of the token (`cnf`, RFC 7800)');
+const confirmation = z.looseObject({
+  jkt: text(128).optional().describe('JWK thumbprint the token is bound to (RFC 9449 section 6.1)'),
+  'x5t#S256': text(128)
+    .optional()
+    .describe('Certificate thumbprint the token is bound to (RFC 8705 section 3.1)'),
+});
 
-const dpopProof = z
-  .object({
-    jti: text(256).optional().describe('Unique id of the proof'),
-    jkt: text(128).optional().describe('Thumbprint of the key that signed the proof'),
-    htm: text(16).optional().describe('HTTP method the proof was made for'),
-    htu: text().optional().describe('HTTP URI the proof was made for'),
-    iat: numericDate.optional().describe('When the proof was made'),
-  })
-  .describe('The DPoP proof the caller presented (RFC 9449)');
+const dpopProof = z.object({
+  jti: text(256).optional().describe('Unique id of the proof'),
+  jkt: text(128).optional().describe('Thumbprint of the key that signed the proof'),
+  htm: text(16).optional().describe('HTTP method the proof was made for'),
+  htu: text().optional().describe('HTTP URI the proof was made for'),
+  iat: numericDate.optional().describe('When the proof was made'),
+});
 
 const actor: z.ZodType<Record<string, unknown>> = z.record(z.string(), z.unknown());
 
@@ -70,10 +66,12 @@ export const accessEventFields = {
   acr: text(256).optional().describe('Authentication context class'),
   amr: textList.optional().describe('Authentication methods'),
   act: actor.optional().describe('Actor of a delegated token (RFC 8693 section 4.1)'),
-  cnf: confirmation.optional(),
+  cnf: confirmation.optional().describe('Key binding of the token (RFC 7800)'),
   grant_type: text(256).optional().describe('Grant type the token came from'),
   token_type: text(64).optional().describe('Bearer, DPoP or N_A: how the caller presented the token'),
-  dpop: dpopProof.optional(),
+  dpop: dpopProof
+    .optional()
+    .describe('The DPoP proof the caller presented (RFC 9449): `jti`, `jkt`, `htm`, `htu`, `iat`'),
   mtls: z
     .object({
       'x5t#S256': text(128).optional().describe('Thumbprint of the certificate the caller presented'),
@@ -84,7 +82,6 @@ export const accessEventFields = {
 
 /** One line of a canonical access log. Fields it does not know stay, for `extra`. */
 export const accessEventLine = z.looseObject(accessEventFields);
-export type AccessEventLine = z.infer<typeof accessEventLine>;
 
 /**
  * An access event inside the product: one request a gateway logged, decoded, without the raw token.

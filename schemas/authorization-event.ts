@@ -18,7 +18,6 @@ export const authorizationEventType = z.enum([
   'role_changed',
   'client_disabled',
 ]);
-export type AuthorizationEventType = z.infer<typeof authorizationEventType>;
 
 export const authorizationEventFields = {
   time: instant.describe('When the authorization server did it: RFC 3339 or epoch milliseconds'),

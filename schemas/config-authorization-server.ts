@@ -34,6 +34,10 @@ export const authorizationServerConfig = z.strictObject({
   revocation_endpoint: z.string().optional().describe('RFC 7009 endpoint, where metadata names none'),
   introspection_endpoint: z.string().optional().describe('RFC 7662 endpoint, where metadata names none'),
   default: z.boolean().default(false).describe('Whether tokens without `iss` are taken to be of this server'),
+  insecure_http: z
+    .boolean()
+    .default(false)
+    .describe('Allow plain http beyond loopback, as inside a private network; tokens travel in clear'),
   credential: clientCredential.describe('Used for introspection, and for tokens of clients not listed below'),
   clients: z
     .array(clientCredential)

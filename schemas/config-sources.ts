@@ -26,8 +26,7 @@ export const kafkaConnection = {
     .optional()
     .describe('SASL authentication'),
 };
-const kafkaConnectionConfig = z.strictObject(kafkaConnection);
-export type KafkaConnection = z.infer<typeof kafkaConnectionConfig>;
+export type KafkaConnection = z.infer<z.ZodObject<typeof kafkaConnection>>;
 
 const kafkaSource = z.strictObject({
   kind: z.literal('kafka'),

@@ -129,6 +129,12 @@ const storeConfig = z.strictObject({
     .describe(
       'Cluster name (remote_servers): tables are created on each shard with Distributed tables in front',
     ),
+  shards: z
+    .array(z.url({ protocol: /^https?$/ }))
+    .default([])
+    .describe(
+      'HTTP(S) URLs of the shards of `cluster`, one of each: `migrate` creates the tables on all of them',
+    ),
   retention: z
     .strictObject({
       events: duration.prefault('90d').describe('Access and authorization events'),
@@ -151,8 +157,10 @@ const storeConfig = z.strictObject({
     .int()
     .min(0)
     .max(65_535)
-    .default(9000)
-    .describe('Embedded only: native port on loopback; 0 takes a free one'),
+    .optional()
+    .describe(
+      'Embedded only: native port on loopback, for clickhouse-client; 0 takes a free one; absent: none. A failed native login ends the embedded ClickHouse, which is then started again: leave it absent where HTTP will do',
+    ),
 });
 
 const apiConfig = z.strictObject({

@@ -12,13 +12,14 @@ export interface Secret {
 
 /** Wraps `value` so that no log line, error or JSON answer can carry it by accident. */
 export function secret(value: string): Secret {
-  return {
+  const wrapped = {
     reveal: () => value,
     toString: () => REDACTED,
     toJSON: () => REDACTED,
     // What console.log and util.inspect ask.
     [Symbol.for('nodejs.util.inspect.custom')]: () => REDACTED,
-  } as Secret;
+  };
+  return wrapped;
 }
 
 /** A configured secret: text in, {@link Secret} out. */

@@ -21,12 +21,19 @@ export const instant = z.union([z.number(), z.string()]).transform((input, ctx) 
   return Math.trunc(ms);
 });
 
-/** A JWT NumericDate (RFC 7519 section 2): seconds since the epoch; becomes epoch milliseconds. */
+/** From here on a number is no NumericDate of this millennium but milliseconds, as some gateways write them. */
+const MILLISECONDS_FROM = 1e11;
+
+/**
+ * A JWT NumericDate (RFC 7519 section 2): seconds since the epoch; becomes epoch milliseconds.
+ * Milliseconds are recognised by their size, and what lies beyond 2099 ("never expires") counts as its end.
+ */
 export const numericDate = z
   .number()
   .min(0)
-  .max(LATEST_TIME / 1000)
-  .transform((seconds) => Math.trunc(seconds * 1000));
+  .transform((value) =>
+    Math.min(Math.trunc(value >= MILLISECONDS_FROM ? value : value * 1000), LATEST_TIME - 1),
+  );
 
 /** A scope list (RFC 6749 section 3.3): space-separated text or an array; becomes a sorted list without repeats. */
 export const scopeList = z

@@ -9,9 +9,14 @@ export type StreamEvent = EnrichedAccessEvent | AuthorizationEvent;
 /** Which events share a state, and so must be handled in one place. */
 export type KeyScope = 'token' | 'session' | 'subject' | 'client';
 
-/** A detector's claim, before the runtime adds what it knows: ids, the event, what it concerns. */
+/** A detector's claim, before the runtime adds what it knows: ids and times. */
 export interface FindingDraft {
-  /** 0 to 1. A finding is a confidence; policy decides. */
+  /**
+   * Which of its claims the detector makes, such as `moved`. Detector, claim, suspect use and token are the
+   * identity of a finding: the same four are the same finding, however often it is completed.
+   */
+  kind: string;
+  /** 0 to 1. A finding is a confidence; policy decides. 0 withdraws: what arrived late explains the use. */
   confidence: number;
   /** The claim in one sentence, with its numbers. */
   reason: string;
@@ -24,10 +29,10 @@ export interface FindingDraft {
   /** The uses it rests on, oldest first, the suspect one among them. */
   evidence: readonly Evidence[];
   /**
-   * The access event that is suspect where it is not the evaluated one: an event that arrives
-   * late can complete a finding about an earlier or a later use.
+   * The access event that is suspect. It need not be the evaluated one: any event can complete
+   * a finding about an earlier use, and one that arrives late about a later use too.
    */
-  suspect?: SuspectUse;
+  suspect: SuspectUse;
 }
 
 /** Identity of a suspect use, as kept in state. */
@@ -44,19 +49,22 @@ export interface SuspectUse {
 
 /** How widely the population of a client uses a feature (a scope, a route), as of an event time. */
 export interface Adoption {
-  /** Distinct subjects of the client that have used the feature; counts above 64 are estimates. */
+  /** Distinct subjects of the client that had used the feature by then; counts above 64 are estimates. */
   subjects: number;
-  /** Distinct subjects of the client seen at all. */
+  /** Distinct subjects of the client seen by then. */
   population: number;
-  /** Event time of the first use by anybody, or null where nobody has. */
+  /** Event time of the first use by anybody, or null where nobody had used it by then. */
   firstSeen: number | null;
 }
 
 /** What surrounds one evaluation. Nothing in it depends on the wall clock. */
 export interface DetectorContext<C> {
   readonly config: C;
-  /** Adoption of a feature (`scope:…`, `route:…`) among the subjects of a client (a {@link clientKey}). */
-  adoption(client: string, feature: string): Adoption;
+  /**
+   * Adoption of a feature (see features.ts) among the subjects of a client (a `clientKey`), as of event time `at`.
+   * It looks across keys, so unlike keyed state it can only count what has arrived.
+   */
+  adoption(client: string, feature: string, at: number): Adoption;
 }
 
 /**

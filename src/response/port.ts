@@ -7,9 +7,17 @@ export interface Receipt {
   detail: string;
 }
 
+/** The queue an action stands in: one a server, so that a slow server holds up nobody else. */
+export interface Lane {
+  readonly name: string;
+  /** How many of its actions may be under way at once. */
+  readonly concurrency: number;
+}
+
 /** Carries actions out at one kind of server. */
 export interface Responder {
   readonly kind: string;
+  laneOf(action: Action): Lane;
   /**
    * Attempts `action` once. Asking twice for the same action must do no harm.
    *

@@ -1,9 +1,11 @@
+import type { DeadLetter } from '../../schemas/dead-letter.ts';
+
 /** Which of the two logs a source carries. */
 export type Stream = 'access' | 'authorization';
 
 /** One record as a source read it, not decoded. */
 export interface SourceRecord {
-  /** The bytes as they came, without the line end. */
+  /** The bytes as they came, without the line end; of a refused record only the beginning. */
   readonly bytes: Uint8Array;
   /** Where in the source it stood, for people and for dead letters: `topic/partition/offset`, a line number. */
   readonly position: string;
@@ -31,6 +33,8 @@ export interface BatchOutcome {
   readonly accepted: number;
   /** Records that went to the dead letters. */
   readonly deadLetters: number;
+  /** Those dead letters, for a source that publishes them where its records come from (Kafka: `<topic>.dlq`). */
+  readonly letters?: readonly DeadLetter[];
 }
 
 /** Takes a batch; resolves when everything it led to is durable. */
