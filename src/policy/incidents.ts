@@ -1,0 +1,75 @@
+import { LRUCache } from 'lru-cache';
+import type { Evidence, Finding } from '../../schemas/finding.ts';
+import { digest } from '../formats/hash.ts';
+import { byStrength } from './assess.ts';
+
+// Enough for a person to judge by; a storm must not make one alert grow without end.
+const FINDINGS_PER_DETECTOR = 20;
+const EVIDENCE_PER_ALERT = 50;
+
+/** The findings gathered on one session, token or subject. */
+export interface Incident {
+  readonly alert_id: string;
+  /** Sorted by time, then id: the order of arrival leaves no trace. */
+  findings: Finding[];
+}
+
+/** What the findings concern: the session, else the token, else the subject at a client, else the client. */
+function incidentKey(finding: Finding): string {
+  const { sid, jti, token_hash, sub, client_id } = finding;
+  const concerns =
+    sid !== undefined
+      ? ['session', sid]
+      : jti !== undefined || token_hash !== undefined
+        ? ['token', jti ?? token_hash ?? '']
+        : ['subject', sub ?? '', client_id ?? ''];
+  return digest('alert', finding.iss ?? '', ...concerns);
+}
+
+/** Keeps the strongest findings of each detector, whichever order they came in. */
+function bounded(findings: readonly Finding[]): Finding[] {
+  const kept = new Map<string, Finding[]>();
+  for (const finding of [...findings].sort(byStrength)) {
+    const same = kept.get(finding.detector) ?? [];
+    if (same.length < FINDINGS_PER_DETECTOR) same.push(finding);
+    kept.set(finding.detector, same);
+  }
+  return [...kept.values()].flat().sort((a, b) => a.time - b.time || (a.finding_id < b.finding_id ? -1 : 1));
+}
+
+/**
+ * Gathers findings into incidents: one incident, one alert that grows.
+ *
+ * @param limit incidents kept in memory; the one longest without a new finding goes first
+ */
+export function createIncidents(limit: number) {
+  const open = new LRUCache<string, Incident>({ max: limit });
+  return {
+    /**
+     * Adds a finding, or takes over its new version: what arrives late can make a detector surer, less sure, or
+     * withdraw (confidence 0). Gives the incident it changed, or null where it changed none.
+     */
+    add(finding: Finding): Incident | null {
+      const alertId = incidentKey(finding);
+      const incident = open.get(alertId) ?? { alert_id: alertId, findings: [] };
+      const known = incident.findings.find(({ finding_id }) => finding_id === finding.finding_id);
+      if (known === undefined && finding.confidence === 0) return null;
+      if (known?.confidence === finding.confidence && known.reason === finding.reason) return null;
+      const others = incident.findings.filter((one) => one !== known);
+      const findings = bounded([...others, finding]);
+      if (known === undefined && !findings.includes(finding)) return null;
+      incident.findings = findings;
+      open.set(alertId, incident);
+      return incident;
+    },
+  };
+}
+
+/** The uses that the findings rest on, without repeats, oldest first; the latest ones where there are too many. */
+export function evidenceOfFindings(findings: readonly Finding[]): Evidence[] {
+  const uses = new Map<string, Evidence>();
+  for (const { evidence } of findings) for (const use of evidence) uses.set(use.event_id, use);
+  return [...uses.values()]
+    .sort((a, b) => a.time - b.time || (a.event_id < b.event_id ? -1 : 1))
+    .slice(-EVIDENCE_PER_ALERT);
+}

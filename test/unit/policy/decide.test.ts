@@ -1,0 +1,208 @@
+import { describe, expect, it } from 'vitest';
+import { config, type ConfigInput } from '../../../schemas/config.ts';
+import type { Finding } from '../../../schemas/finding.ts';
+import { createPolicy } from '../../../src/policy/decide.ts';
+import { createIncidents } from '../../../src/policy/incidents.ts';
+import { findingOf } from '../../support/findings.ts';
+
+const NOW = Date.UTC(2026, 0, 1, 0, 0, 30);
+
+/** Feeds findings one by one and gives the outcome of each step. */
+function decideOn(
+  findings: Finding[],
+  options: { policy?: ConfigInput['policy']; shadow?: string[]; now?: number } = {},
+) {
+  const incidents = createIncidents(1000);
+  const parsed = config.parse({ policy: { mode: 'enforce', ...options.policy } }).policy;
+  const policy = createPolicy(parsed, { shadowDetectors: new Set(options.shadow) });
+  return findings.map((finding) => {
+    const incident = incidents.add(finding);
+    if (incident === null) throw new Error('expected a new finding');
+    return policy.decide(incident, options.now ?? NOW);
+  });
+}
+
+const lastOf = <T>(all: T[]): T => {
+  const last = all.at(-1);
+  if (last === undefined) throw new Error('expected an outcome');
+  return last;
+};
+const decisionOn = (findings: Finding[], options = {}) => lastOf(decideOn(findings, options)).alert.decision;
+
+describe('what findings lead to', () => {
+  it('revokes the token that two independent kinds of evidence accuse', () => {
+    const [outcome] = decideOn([findingOf()]);
+    expect(outcome?.alert.decision).toMatchObject({
+      action: 'revoke',
+      handle: 'token',
+      value: 'hash-1',
+      mode: 'enforce',
+    });
+    expect(outcome?.alert.decision.reason).toContain('corroborated by device and location');
+    expect(outcome?.recalls.map(({ value }) => value)).toEqual(['hash-1']);
+  });
+
+  it('never revokes on one kind of evidence, however sure and however many detectors', () => {
+    const claims = [
+      findingOf({ confidence: 0.99, signals: ['location'] }),
+      findingOf({ confidence: 0.99, signals: ['location'], detector: 'impossible-travel' }),
+    ];
+    const decision = decisionOn(claims);
+    expect(decision.action).toBe('alert');
+    expect(decision.reason).toContain('VPN');
+  });
+
+  it('revokes on one kind of evidence that is conclusive', () => {
+    const decision = decisionOn([findingOf({ signals: ['binding'], conclusive: true })]);
+    expect(decision.action).toBe('revoke');
+  });
+
+  it.each([
+    [0.3, 'record'],
+    [0.6, 'alert'],
+    [0.85, 'approval'],
+    [0.9, 'revoke'],
+  ])('risk %d: %s', (confidence, action) => {
+    expect(decisionOn([findingOf({ confidence })]).action).toBe(action);
+  });
+
+  it('asks a person where the log names no token, and says what is missing', () => {
+    const decision = decisionOn([findingOf({ token_hash: undefined })]);
+    expect(decision).toMatchObject({ action: 'approval', handle: 'subject', value: 'user-1' });
+    expect(decision.missing?.join()).toContain('names no token');
+  });
+});
+
+describe('guards', () => {
+  it.each([
+    [{ subjects: ['user-1'] }, 'subject user-1'],
+    [{ clients: ['web'] }, 'client web'],
+    [{ issuers: ['https://as.example'] }, 'issuer https://as.example'],
+    [{ networks: ['203.0.113.0/24'] }, '203.0.113.9'],
+  ])('never revokes what is listed: %j', (never_revoke, named) => {
+    const outcome = lastOf(decideOn([findingOf()], { policy: { never_revoke } }));
+    expect(outcome.alert.decision.action).toBe('alert');
+    expect(outcome.alert.decision.reason).toContain(named);
+    expect(outcome.recalls).toEqual([]);
+  });
+
+  it('lets a cold log alert, never revoke', () => {
+    const time = NOW - 16 * 60_000;
+    const decision = decisionOn([findingOf({ time })]);
+    expect(decision.action).toBe('alert');
+    expect(decision.reason).toContain('960 s old, the limit is 900 s');
+  });
+
+  it('asks for approval past the budget, and has budget again a minute later', () => {
+    const incidents = createIncidents(10);
+    const policy = createPolicy(
+      config.parse({ policy: { mode: 'enforce', budget: { per_minute: 2 } } }).policy,
+      {
+        shadowDetectors: new Set(),
+      },
+    );
+    const act = (token: string, now: number) => {
+      const incident = incidents.add(findingOf({ token_hash: token }));
+      if (incident === null) throw new Error('expected a new incident');
+      return policy.decide(incident, now).alert.decision.action;
+    };
+    expect(['a', 'b', 'c'].map((token) => act(token, NOW))).toEqual(['revoke', 'revoke', 'approval']);
+    expect(act('d', NOW + 60_000)).toBe('revoke');
+  });
+
+  it('decides in shadow when told so, by default too', () => {
+    expect(decisionOn([findingOf()], { policy: { mode: 'shadow' } })).toMatchObject({
+      action: 'revoke',
+      mode: 'shadow',
+    });
+    expect(config.parse({}).policy.mode).toBe('shadow');
+  });
+
+  it('does not act on what only a detector in shadow claims', () => {
+    expect(decisionOn([findingOf()], { shadow: ['token-replay'] })).toMatchObject({
+      action: 'revoke',
+      mode: 'shadow',
+    });
+    const both = [findingOf(), findingOf({ detector: 'scope-drift', signals: ['scope', 'endpoint'] })];
+    expect(lastOf(decideOn(both, { shadow: ['token-replay'] })).alert.decision.action).toBe('revoke');
+  });
+});
+
+describe('one incident', () => {
+  it('recalls each accused token of a session by its own findings, once', () => {
+    const sid = 'session-1';
+    const outcomes = decideOn([
+      findingOf({ sid, token_hash: 'stolen' }),
+      findingOf({ sid, token_hash: 'stolen', confidence: 0.97 }),
+      findingOf({ sid, token_hash: 'other', confidence: 0.6 }),
+      findingOf({ sid, token_hash: 'second', confidence: 0.95 }),
+    ]);
+    expect(outcomes.map(({ recalls }) => recalls.map(({ value }) => value))).toEqual([
+      ['stolen'],
+      [],
+      [],
+      ['second'],
+    ]);
+    expect(new Set(outcomes.map(({ alert }) => alert.alert_id)).size).toBe(1);
+    expect(lastOf(outcomes).alert.decision.value).toBe('stolen');
+  });
+
+  it('never takes a decision back because a milder finding follows', () => {
+    const outcomes = decideOn([findingOf(), findingOf({ confidence: 0.1, token_hash: 'hash-1' })]);
+    expect(outcomes.map(({ alert }) => alert.decision.action)).toEqual(['revoke', 'revoke']);
+    const sid = 'session-1';
+    const onTwoTokens = decideOn([
+      findingOf({ sid, token_hash: 'first', confidence: 0.85 }),
+      findingOf({ sid, token_hash: 'second', confidence: 0.6 }),
+    ]);
+    expect(onTwoTokens.map(({ alert }) => alert.decision.action)).toEqual(['approval', 'approval']);
+  });
+
+  it('follows a detector that thinks again, but leaves recalled what is recalled', () => {
+    const unsure = findingOf({ finding_id: 'f', confidence: 0.85 });
+    const withdrawn = { ...unsure, confidence: 0, reason: 'explained by a consent that arrived late' };
+    expect(decideOn([unsure, withdrawn]).map(({ alert }) => alert.decision.action)).toEqual([
+      'approval',
+      'record',
+    ]);
+    const sure = { ...unsure, confidence: 0.95 };
+    expect(decideOn([sure, withdrawn]).map(({ alert }) => alert.decision.action)).toEqual([
+      'revoke',
+      'revoke',
+    ]);
+    const surer = decideOn([unsure, sure]);
+    expect(surer.map(({ recalls }) => recalls.length)).toEqual([0, 1]);
+    expect(lastOf(surer).alert.findings).toHaveLength(1);
+  });
+
+  it('makes the same alert of the same findings in any order', () => {
+    const claims = [
+      findingOf({ sid: 's', time: NOW - 3000, confidence: 0.4 }),
+      findingOf({ sid: 's', time: NOW - 2000, detector: 'impossible-travel', confidence: 0.7 }),
+      findingOf({ sid: 's', time: NOW - 1000, confidence: 0.5 }),
+    ];
+    const { decision: forwards, ...alert } = lastOf(decideOn(claims)).alert;
+    const { decision: backwards, ...reversed } = lastOf(decideOn([...claims].reverse())).alert;
+    expect(reversed).toEqual(alert);
+    expect(backwards.action).toBe(forwards.action);
+  });
+
+  it('stays small in a storm and keeps the strongest claims', () => {
+    const claims = Array.from({ length: 60 }, (_, at) =>
+      findingOf({ time: NOW + at, confidence: at === 59 ? 0.99 : 0.2 }),
+    );
+    const incidents = createIncidents(10);
+    for (const claim of claims) incidents.add(claim);
+    const incident = incidents.add(findingOf({ time: NOW + 100, confidence: 0.5 }));
+    expect(incident?.findings).toHaveLength(20);
+    expect(Math.max(...(incident?.findings ?? []).map(({ confidence }) => confidence))).toBe(0.99);
+  });
+
+  it('takes a repeated finding for what it is', () => {
+    const incidents = createIncidents(10);
+    const finding = findingOf();
+    expect(incidents.add(finding)).not.toBeNull();
+    expect(incidents.add({ ...finding })).toBeNull();
+    expect(incidents.add(findingOf({ confidence: 0 }))).toBeNull();
+  });
+});
