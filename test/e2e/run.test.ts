@@ -93,21 +93,23 @@ describe('token-recall run, with parts that are away', () => {
     const { ingest, operator } = JSON.parse(
       await readFile(join(dataDir, 'api-tokens.json'), 'utf8'),
     ) as Record<string, string>;
-    const call = (path: string, token: string | undefined, init: RequestInit = {}) =>
-      fetch(`${url}${path}`, {
-        ...init,
-        headers: { ...init.headers, authorization: `Bearer ${token ?? ''}` },
-      });
+    const call = (
+      path: string,
+      token: string | undefined,
+      headers: Record<string, string> = {},
+      init: RequestInit = {},
+    ) => fetch(`${url}${path}`, { ...init, headers: { ...headers, authorization: `Bearer ${token ?? ''}` } });
     return {
       url,
       output: () => output,
       get: async (path: string) => (await (await call(path, operator)).json()) as Record<string, unknown>,
       push: (lines: string[]) =>
-        call('/v1/events/access', ingest, {
-          method: 'POST',
-          headers: { 'content-type': 'application/x-ndjson' },
-          body: lines.join('\n'),
-        }),
+        call(
+          '/v1/events/access',
+          ingest,
+          { 'content-type': 'application/x-ndjson' },
+          { method: 'POST', body: lines.join('\n') },
+        ),
       stop: async () => {
         started.kill('SIGTERM');
         const [code] = (await once(started, 'close')) as [number | null];
