@@ -13,7 +13,9 @@ looks, an **operator** acts as well, an **ingest** credential pushes logs and no
 \`api.tokens\` one of each is generated in \`api-tokens.json\` under \`data_dir\`.
 
 Times are RFC 3339 in UTC. Every answer that is not a success is \`application/problem+json\` (RFC 9457);
-programs switch on its \`code\`.`;
+programs switch on its \`code\`.
+
+Places: [IP Geolocation by DB-IP](https://db-ip.com), unless other databases are configured.`;
 
 /** Every schema is generated as input and as output; the variant that nothing refers to goes. */
 const withoutUnused: SwaggerTransformObject = (given) => {

@@ -107,6 +107,7 @@ export async function reportFromClickHouse(
     )}`,
   );
   timeline.block(`\n${table(COUNTED, [COUNTED.map((name) => counts[name] ?? 0)])}\n`);
+  timeline.block('Places: IP Geolocation by DB-IP (https://db-ip.com), CC BY 4.0\n');
   timeline.say('result', 'clickhouse', `asked ClickHouse at ${store.endpoint.url}`, {
     alerts,
     uses,

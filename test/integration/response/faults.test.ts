@@ -236,7 +236,7 @@ describe('discovery', () => {
     front.faults.metadata = (_request, response) =>
       json(response, 200, { issuer: front.issuer, revocation_endpoint: 'http://192.0.2.1/revoke' });
     const { execute } = await newRecall();
-    await expect(execute()).rejects.toMatchObject(refused(/must be an https address/));
+    await expect(execute()).rejects.toMatchObject(refused(/must be https/));
   });
 
   it('waits for a server that is away, and says what to set where there is no document', async () => {
