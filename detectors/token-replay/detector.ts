@@ -21,7 +21,7 @@ export const tokenReplay = defineDetector({
     'another key. Networks and devices that the owner combines are learned as the owner goes.',
   attack: ['T1550.001', 'T1528', 'T1539'],
   severity: 'critical',
-  runbook: `1. Open the alert and compare the contexts in the evidence: network, city, user agent. The owner opened the session; the suspect came later.
+  runbook: `1. Open the alert and compare the contexts in the evidence: network, city, user agent. The owner opened the session; the suspect came later. A suspect that goes on with refreshed tokens is claimed for each of them.
 2. List every use of the token: \`GET /v1/tokens/{token_hash}\`, or the view \`token_places\`. Owner and suspect taking turns within minutes is theft until proven otherwise.
 3. Claim \`binding\`: the key thumbprints differ, no honest explanation is left. Recall the token, then find out why the gateway let it pass.
 4. Claim \`exit\`: the device is the same and only the network differs. Ask whether the subject uses a VPN there; if so, list it in \`enrich.networks\` as \`anonymizer\`.
@@ -35,7 +35,7 @@ export const tokenReplay = defineDetector({
   ],
   config: options,
   scope: 'subject',
-  stateVersion: 1,
+  stateVersion: 2,
   initial: (): State => ({ sessions: [], retired: [], networks: {} }),
   key(event) {
     if (event.kind !== 'access' || !isAccepted(event)) return null;

@@ -89,10 +89,9 @@ interface Claim {
   confidence: number;
   signals: Signal[];
   says: string;
-  /** The use that is suspect. */
-  use: Use;
 }
 
+/** What the context as a whole justifies; it holds for every token used there. */
 function claimsOn(
   context: Context,
   relation: Relation,
@@ -104,31 +103,19 @@ function claimsOn(
   const after = ownerAfter(own, first);
   const both: Signal[] = ['location', 'device'];
   if (relation === 'stranger') {
-    const claims: Claim[] = [{ kind: 'moved', confidence: 0.8, signals: both, says: 'turns up', use: first }];
+    const claims: Claim[] = [{ kind: 'moved', confidence: 0.8, signals: both, says: 'turns up' }];
     if (last.event_id !== first.event_id) {
-      claims.push({
-        kind: 'sustained',
-        confidence: 0.9,
-        signals: both,
-        says: 'goes on being used',
-        use: first,
-      });
+      claims.push({ kind: 'sustained', confidence: 0.9, signals: both, says: 'goes on being used' });
     }
     if (after !== undefined) {
-      claims.push({
-        kind: 'interleaved',
-        confidence: 0.95,
-        signals: both,
-        says: 'is used in between',
-        use: first,
-      });
+      claims.push({ kind: 'interleaved', confidence: 0.95, signals: both, says: 'is used in between' });
     }
     return claims;
   }
   if (after === undefined) return [];
   if (relation === 'double') {
     const confidence = isRented(network.class) ? 0.92 : 0.85;
-    return [{ kind: 'double', confidence, signals: both, says: 'is used in between', use: first }];
+    return [{ kind: 'double', confidence, signals: both, says: 'is used in between' }];
   }
   // The subject must have a past without this network, or it is how they have always worked.
   const since = Math.min(...Object.values(state.networks));
@@ -137,41 +124,59 @@ function claimsOn(
   const [owner] = own;
   const alike = owner !== undefined && sameStack(owner.device, context.device) === true;
   if (!novel || alike || network.class === 'anonymizer') return [];
-  return [{ kind: 'exit', confidence: 0.6, signals: ['location'], says: 'is used in between', use: first }];
+  return [{ kind: 'exit', confidence: 0.6, signals: ['location'], says: 'is used in between' }];
 }
 
-function draft(claim: Claim, context: Context, own: readonly Context[], explained: boolean): FindingDraft {
-  const before = ownerBefore(own, claim.use);
-  const after = claim.kind === 'moved' || claim.kind === 'sustained' ? undefined : ownerAfter(own, claim.use);
+/**
+ * The claim on one token.
+ *
+ * @param use the first use of the token in the context
+ */
+function draft(
+  claim: Claim,
+  use: Use,
+  context: Context,
+  own: readonly Context[],
+  explained: boolean,
+): FindingDraft {
+  const { first, last } = context;
+  const before = ownerBefore(own, first);
+  const after = claim.kind === 'moved' || claim.kind === 'sustained' ? undefined : ownerAfter(own, first);
+  const second = use === first && claim.kind === 'sustained' ? last : use;
+  const rests = [
+    ...(before === undefined ? [] : [before]),
+    { use: first, context },
+    ...(second === first ? [] : [{ use: second, context }]),
+    ...(after === undefined ? [] : [after]),
+  ];
   const owner = before?.context ?? after?.context;
-  const sinceOwner = before === undefined ? undefined : claim.use.time - before.use.time;
+  const sinceOwner = before === undefined ? undefined : first.time - before.use.time;
   const parts = [
     `A token of ${owner === undefined ? 'the owner' : `${describeDevice(owner.device)} on a ${describeNetwork(owner.network)}`}`,
     `${claim.says} through a ${describeNetwork(context.network)} by ${describeDevice(context.device)}`,
   ];
   const timing = sinceOwner === undefined ? '' : `, ${describeSpan(sinceOwner)} after the owner's use`;
   const returned =
-    after === undefined ? '' : `; the owner goes on ${describeSpan(after.use.time - claim.use.time)} later`;
+    after === undefined ? '' : `; the owner goes on ${describeSpan(after.use.time - first.time)} later`;
+  const further =
+    use === first ? '' : `; this token follows there ${describeSpan(use.time - first.time)} later`;
   const sole = claim.kind === 'exit' ? '. The device is the same, so a VPN would explain it' : '';
   const known = explained ? '. The context is known from honest use, so this is only recorded' : '';
   return {
     kind: claim.kind,
     confidence: explained ? Math.min(EXPLAINED, claim.confidence) : claim.confidence,
     signals: claim.signals,
-    reason: `${parts.join(' ')}${timing}${returned}${sole}${known}`,
+    reason: `${parts.join(' ')}${timing}${returned}${further}${sole}${known}`,
     measures: {
       network_differs: true,
       device_differs: claim.signals.includes('device'),
       owner_returned: after !== undefined,
       ...(sinceOwner !== undefined && { seconds_after_owner: Math.round(sinceOwner / 1000) }),
     },
-    suspect: suspectOfUse(claim.use),
-    evidence: [
-      ...(before === undefined ? [] : [evidenceOfUse(before.use, before.context)]),
-      evidenceOfUse(claim.use, context),
-      ...(claim.kind === 'sustained' ? [evidenceOfUse(context.last, context)] : []),
-      ...(after === undefined ? [] : [evidenceOfUse(after.use, after.context)]),
-    ],
+    suspect: suspectOfUse(use),
+    evidence: rests
+      .sort((a, b) => (isBefore(a.use, b.use) ? -1 : 1))
+      .map((one) => evidenceOfUse(one.use, one.context)),
   };
 }
 
@@ -196,7 +201,13 @@ export function judgeSession(state: State, session: Session, ctx: DetectorContex
     if (told >= TOLD || (explained && relation === 'exit')) continue;
     const found = claimsOn(context, relation, own, state, ctx.config);
     if (found.length > 0) told += 1;
-    claims.push(...found.map((claim) => draft(claim, context, own, explained)));
+    for (const use of explained ? [context.first] : [context.first, ...context.further]) {
+      for (const claim of found) {
+        // A further token is more than the first sight of the context.
+        if (use !== context.first && claim.kind === 'moved') continue;
+        claims.push(draft(claim, use, context, own, explained));
+      }
+    }
   }
   return claims;
 }

@@ -6,11 +6,15 @@ import { isBefore, originOf, useOf, type Origin, type Use } from '../../src/dete
 const MAX_SESSIONS = 8;
 const MAX_CONTEXTS = 6;
 const MAX_OPENERS = 12;
+/** Tokens of one context that are told apart, by first use: first ones do not depend on the order of arrival. */
+const MAX_TOKENS = 8;
 
 /** One device on one network, using the tokens of one session. */
 export interface Context extends Origin {
   first: Use;
   last: Use;
+  /** First use here of each further token, in order of time: who holds the refresh token goes on with new ones. */
+  further: Use[];
 }
 
 /** What names a session: `sid`, else the token. */
@@ -107,21 +111,40 @@ function retire(state: State, opener: Opener): void {
 }
 
 function newContext(session: Session, event: EnrichedAccessEvent, use: Use): void {
-  session.contexts.push({ ...originOf(event), first: use, last: use });
+  session.contexts.push({ ...originOf(event), first: use, last: use, further: [] });
   if (session.contexts.length <= MAX_CONTEXTS) return;
   // The owner stays; of the others the one that was active last least recently goes.
   const [owner, ...others] = byFirstUse(session.contexts);
   const [idle] = others.sort((a, b) => (isBefore(a.last, b.last) ? -1 : 1));
   session.contexts = session.contexts.filter((one) => one === owner || one !== idle);
-  const claimed = session.standing.filter(({ suspect }) => suspect.event_id === idle?.first.event_id);
+  const gone = idle === undefined ? [] : [idle.first, ...idle.further].map(({ event_id }) => event_id);
+  const claimed = session.standing.filter(({ suspect }) => gone.includes(suspect.event_id));
   if (claimed.length === 0) return;
   session.gone += 1;
   session.standing = session.standing.filter((one) => !claimed.includes(one));
 }
 
+const namesToken = ({ jti, token_hash }: Use) => jti !== undefined || token_hash !== undefined;
+const isSameToken = (a: Use, b: Use) =>
+  a.jti === b.jti && (a.jti !== undefined || a.token_hash === b.token_hash);
+
+/** Takes up the use where it is the first of its token in the context. */
+function recordToken(context: Context, use: Use): void {
+  const firsts = [context.first, ...context.further];
+  const known = firsts.find((one) => isSameToken(one, use));
+  if (known !== undefined && !isBefore(use, known)) return;
+  const sorted = [...firsts.filter((one) => one !== known), use].sort((a, b) => (isBefore(a, b) ? -1 : 1));
+  const [first = use] = sorted;
+  context.first = first;
+  context.further = sorted
+    .filter(namesToken)
+    .slice(0, MAX_TOKENS)
+    .filter((one) => one !== first);
+}
+
 /**
- * Adds a use to its session. First and last uses are all it keeps, so neither the order in which uses arrive nor how
- * often each does leaves a trace.
+ * Adds a use to its session. First uses, of contexts and of their tokens, and last ones are all it keeps, so neither
+ * the order in which uses arrive nor how often each does leaves a trace.
  *
  * @returns the session, or undefined where the event names neither session nor token
  */
@@ -138,12 +161,12 @@ export function recordUse(state: State, event: EnrichedAccessEvent): Session | u
       device.ja4 === event.ja4,
   );
   const use = useOf(event, known?.last ?? session.contexts[0]?.last);
-  if (known !== undefined && !isBefore(use, known.first)) {
-    if (isBefore(known.last, use)) known.last = use;
-    return session;
-  }
   if (known === undefined) newContext(session, event, use);
-  else known.first = use;
+  else {
+    if (isBefore(known.last, use)) known.last = use;
+    recordToken(known, use);
+    if (known.first !== use) return session;
+  }
   rememberNetwork(state, networkName(event.enrichment), event.time);
   return session;
 }
