@@ -22,6 +22,7 @@ export type Decision = z.infer<typeof decision>;
 /** Findings on the same token, session or subject gathered into one incident. */
 export const alert = z.object({
   alert_id: z.string().describe('A function of what the incident concerns'),
+  version: z.number().int().describe('Of two versions of an alert the higher counts'),
   time: z.number().describe('Event time of the earliest finding, epoch milliseconds'),
   updated: z.number().describe('Event time of the latest finding, epoch milliseconds'),
   severity,

@@ -37,6 +37,7 @@ COMMENT 'Claims of detectors about single events. Read with FINAL';
 CREATE TABLE IF NOT EXISTS {{database}}.{{local:alerts}}
 (
     alert_id String COMMENT 'Function of what the incident concerns' CODEC(ZSTD(1)),
+    version UInt64 COMMENT 'Of two versions of an alert the higher counts' CODEC(Delta(8), ZSTD(1)),
     time DateTime64(3, 'UTC') COMMENT 'Event time of the earliest finding' CODEC(Delta(8), ZSTD(1)),
     updated DateTime64(3, 'UTC') COMMENT 'Event time of the latest finding' CODEC(Delta(8), ZSTD(1)),
     severity LowCardinality(String) COMMENT 'low, medium, high or critical',
@@ -59,7 +60,7 @@ CREATE TABLE IF NOT EXISTS {{database}}.{{local:alerts}}
     summary String COMMENT 'One sentence a person can act on' CODEC(ZSTD(1)),
     stored_at DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When the row was written; retention counts from here' CODEC(Delta(8), ZSTD(1))
 )
-ENGINE = ReplacingMergeTree(updated)
+ENGINE = ReplacingMergeTree(version)
 ORDER BY alert_id
 SETTINGS non_replicated_deduplication_window = 1000
 COMMENT 'Incidents: findings on one token, session or subject. One row an alert, the latest version: read with FINAL';

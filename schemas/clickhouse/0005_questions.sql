@@ -146,6 +146,7 @@ COMMENT 'What do the detectors find? One row a day and detector';
 CREATE VIEW IF NOT EXISTS {{database}}.current_alerts
 (
     alert_id String COMMENT 'The alert',
+    version UInt64 COMMENT 'Of two versions of an alert the higher counts',
     status LowCardinality(String) COMMENT 'open, acknowledged or resolved',
     verdict LowCardinality(String) COMMENT 'Of a resolved one; else empty',
     reviewed_by LowCardinality(String) COMMENT 'Who reviewed it last; empty where nobody did',
@@ -184,6 +185,7 @@ AS WITH reviews AS
 )
 SELECT
     a.alert_id AS alert_id,
+    a.version AS version,
     if(r.alert_id = '', 'open', r.status) AS status,
     r.verdict AS verdict,
     r.actor AS reviewed_by,

@@ -34,7 +34,7 @@ export interface AlertFindingLine {
 }
 
 /** An alert as sinks send it, the API answers it and a backtest writes it. Times are RFC 3339. */
-export interface AlertLine extends Omit<Alert, 'time' | 'updated' | 'findings' | 'evidence'> {
+export interface AlertLine extends Omit<Alert, 'version' | 'time' | 'updated' | 'findings' | 'evidence'> {
   time: string;
   updated: string;
   findings: AlertFindingLine[];

@@ -34,6 +34,7 @@ const alertFields = {
 
 /** An alert in a list: its line (design: alert line) and where analysts took it. */
 export const alertView = alert
+  .omit({ version: true })
   .extend({
     ...alertFields,
     findings: z.array(
@@ -59,6 +60,7 @@ export const actionView = action
 
 /** An alert with all that is known of it. */
 export const alertDetail = alert
+  .omit({ version: true })
   .extend({
     ...alertFields,
     findings: z.array(

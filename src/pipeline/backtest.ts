@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AccessEvent } from '../../schemas/access-event.ts';
 import type { Alert } from '../../schemas/alert.ts';
@@ -74,8 +74,10 @@ const byTimeThenId = (a: Alert, b: Alert) => a.time - b.time || (a.alert_id < b.
 /**
  * Runs logs through the very code of production, in event time and without side effects, and writes
  * `alerts.ndjson`, `decisions.ndjson`, `findings.ndjson` and, when all is done, `summary.json` to `out`.
+ * A `summary.json` of an earlier run is removed first.
  *
- * @throws RecallError ERR_SOURCE_READ where a file can't be read, ERR_CONFIG_INVALID for an unknown format
+ * @throws RecallError ERR_SOURCE_READ where a file can't be read, ERR_CONFIG_INVALID for an unknown format,
+ *   ERR_USAGE where `out` can't be written; the reason of `signal` where it aborts
  */
 export async function runBacktest(options: BacktestOptions): Promise<BacktestSummary> {
   const { config, detectors, log, signal } = options;
@@ -123,7 +125,8 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestSum
     // No authorization log was given.
   }
 
-  makeFolder(options.out);
+  const summaryPath = join(options.out, 'summary.json');
+  makeFolder(options.out, summaryPath);
   const output = {
     findings: createLineWriter(join(options.out, 'findings.ndjson')),
     decisions: createLineWriter(join(options.out, 'decisions.ndjson')),
@@ -147,9 +150,12 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestSum
       }
       for (const decided of verdicts.decisions) output.decisions.write(toDecisionLine(decided));
       for (const alert of verdicts.alerts) alerts.set(alert.alert_id, alert);
+      for (const { target } of verdicts.recalls) target.settle();
       counts.revocations += verdicts.recalls.length;
       if (counts.events % 10_000 === 0) options.onProgress?.(counts.events, bytes);
     }
+    // The sources end quietly then: what was read so far is no result.
+    signal.throwIfAborted();
     for (const alert of [...alerts.values()].sort(byTimeThenId)) {
       if (alert.decision.action !== 'record') output.alerts.write(toAlertLine(alert));
     }
@@ -176,13 +182,15 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestSum
     seconds: Math.round(seconds * 100) / 100,
     events_per_second: Math.round(counts.events / seconds),
   };
-  writeFileSync(join(options.out, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  writeFileSync(summaryPath, `${JSON.stringify(summary, null, 2)}\n`);
   return summary;
 }
 
-function makeFolder(path: string): void {
+/** Makes the folder of the results, in which no summary may stand before they are complete. */
+function makeFolder(path: string, summaryPath: string): void {
   try {
     mkdirSync(path, { recursive: true });
+    rmSync(summaryPath, { force: true });
   } catch (error) {
     throw new RecallError('ERR_USAGE', `--out ${path}: ${messageOf(error)}`, { cause: error });
   }

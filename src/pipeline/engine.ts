@@ -57,10 +57,10 @@ export function createEngine({ config, detectors, enricher, onDetectorError }: E
       const latest = new Map<string, Alert>();
       for (const event of events) {
         for (const finding of detection.process(event)) {
-          const incident = incidents.add(finding);
+          verdicts.findings.push(finding);
+          const incident = incidents.add(finding, now ?? event.time);
           if (incident === null) continue;
           const { alert, recalls } = policy.decide(incident, now ?? event.time);
-          verdicts.findings.push(finding);
           verdicts.decisions.push(alert);
           latest.set(alert.alert_id, alert);
           for (const target of recalls) verdicts.recalls.push({ alert, target });

@@ -1,14 +1,15 @@
+import { hash } from 'node:crypto';
 import type { Action } from '../../schemas/action.ts';
 import type { EnrichedAccessEvent } from '../../schemas/access-event.ts';
 import type { Alert } from '../../schemas/alert.ts';
 import type { AuthorizationEvent } from '../../schemas/authorization-event.ts';
 import type { DeadLetter } from '../../schemas/dead-letter.ts';
 import type { Finding } from '../../schemas/finding.ts';
-import { messageOf } from '../errors.ts';
+import { isRecallError, messageOf } from '../errors.ts';
 import { decodeRecord } from '../formats/decode.ts';
 import { digest } from '../formats/hash.ts';
 import { maskTokens } from '../formats/mask.ts';
-import type { RecallTarget } from '../policy/decide.ts';
+import { summaryOf, type RecallTarget } from '../policy/decide.ts';
 import type { Custody } from '../response/custody.ts';
 import type { RevocationTarget } from '../response/responder.ts';
 import type { BatchHandler, SourceBatch, SourceRecord } from '../sources/port.ts';
@@ -70,7 +71,12 @@ export function createProcessor(options: ProcessorOptions): BatchHandler {
     const size = record.refused?.size ?? record.bytes.byteLength;
     const keep = custody.available && record.bytes.byteLength <= SEALED && record.refused === undefined;
     return {
-      dead_letter_id: digest('dead-letter', batch.source, record.position, code, String(size)),
+      dead_letter_id: digest(
+        'dead-letter',
+        batch.source,
+        record.position,
+        hash('sha256', record.bytes, 'hex'),
+      ),
       received_at: now,
       source: batch.source,
       position: record.position,
@@ -129,15 +135,31 @@ export function createProcessor(options: ProcessorOptions): BatchHandler {
     for (const { alert, target } of recalls) {
       const { iss, client_id } = target.finding;
       const missing = await missingFor({ iss, client_id, id: target.value });
-      metrics.decisions.inc({ action: 'revoke', mode: target.mode });
       if (missing.length > 0) {
-        if (alert.decision.value === target.value) alert.decision.missing = missing;
+        if (alert.decision.value !== target.value) continue;
+        alert.decision.missing = missing;
+        alert.summary = summaryOf(alert.findings, alert.decision);
         continue;
       }
+      target.settle();
       if (target.mode === 'enforce') actions.push(actionFor(alert, target, now));
     }
     return actions;
   }
+
+  /**
+   * Detection has seen the batch, and would take a second look at it for repeats: so it is the write that is
+   * tried again, not the batch. While it waits the source waits too, which is the back-pressure.
+   */
+  const write = (rows: StoreBatch, source: string) =>
+    withRetry(() => store.write(rows), {
+      what: `writing a batch of ${source}`,
+      log: options.log,
+      signal: options.signal,
+      onRetry: () => metrics.retries.inc({ stage: 'store' }),
+    });
+
+  let turn: Promise<Action[]> = Promise.resolve([]);
 
   return async function processBatch(batch) {
     const now = Date.now();
@@ -145,26 +167,28 @@ export function createProcessor(options: ProcessorOptions): BatchHandler {
     const decoded = decode(batch, now);
     const events = [...decoded.authorization, ...decoded.access].map(({ event }) => event);
     const { findings, alerts, recalls } = engine.evaluate(events, now);
-    const actions = await actionsOf(recalls, now);
+    // In the order of evaluation, so that no older version of an alert is written after a newer one.
+    const actions = await (turn = turn.then(() => actionsOf(recalls, now)));
     for (const { detector } of findings) metrics.findings.inc({ detector });
+    for (const { decision } of alerts)
+      metrics.decisions.inc({ action: decision.action, mode: decision.mode });
 
+    const verdicts: StoreBatch = { custody: decoded.custody, findings, alerts, actions };
     const rows: StoreBatch = {
+      ...verdicts,
       access_events: decoded.access,
       authorization_events: decoded.authorization,
-      custody: decoded.custody,
       dead_letters: decoded.deadLetters,
-      findings,
-      alerts,
-      actions,
     };
-    // Detection has seen the batch, and would take a second look at it for repeats: so it is the write that is
-    // tried again, not the batch. While it waits the source waits too, which is the back-pressure.
-    await withRetry(() => store.write(rows), {
-      what: `writing a batch of ${batch.source}`,
-      log: options.log,
-      signal: options.signal,
-      onRetry: () => metrics.retries.inc({ stage: 'store' }),
-    });
+    try {
+      await write(rows, batch.source);
+    } catch (error) {
+      // The batch will come again and be taken for a repeat: what it led to must not be lost with it.
+      if (!isRecallError(error, 'ERR_STORE_REFUSED')) throw error;
+      await write(verdicts, batch.source);
+      options.onDurable({ findings, alerts, actions });
+      throw error;
+    }
     for (const { event } of decoded.access) metrics.eventLag.observe((Date.now() - event.time) / 1000);
     options.onDurable({ findings, alerts, actions });
     return { accepted: events.length, deadLetters: decoded.deadLetters.length, letters: decoded.deadLetters };

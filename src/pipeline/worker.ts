@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { detectors as registry } from '../../detectors/registry.ts';
 import type { Action } from '../../schemas/action.ts';
 import type { Alert } from '../../schemas/alert.ts';
@@ -29,6 +30,8 @@ import { createRecallDesk } from './recall-desk.ts';
 
 /** How long a stop waits for actions and alerts under way. */
 const STOP_DEADLINE = 15_000;
+/** Alerts whose last version handed to the sinks is remembered. */
+const ALERTS_REMEMBERED = 100_000;
 
 /** Is told what happens, as it happens; the demo prints from it. */
 export interface WorkerObserver {
@@ -56,7 +59,7 @@ export interface Worker {
   push(stream: Stream, lines: string): Promise<BatchOutcome>;
   /** Resolves when no action and no alert waits. */
   idle(): Promise<void>;
-  /** Stops in order: sources, actions, alerts, API, store. */
+  /** Stops in order: sources, with what they handed over; alerts; API; actions; store. */
   stop(): Promise<void>;
 }
 
@@ -73,8 +76,10 @@ export async function createWorker(
 ): Promise<Worker> {
   const closers: Closer[] = [];
   const stopping = new AbortController();
+  const runs = new Set<Promise<void>>();
   const stop = async () => {
     stopping.abort();
+    await Promise.allSettled(runs);
     // Last opened, first closed: nothing is closed before what still uses it.
     for (const close of closers.splice(0).reverse()) {
       await Promise.resolve(close()).catch((error: unknown) => log.warn(`stopping: ${messageOf(error)}`));
@@ -154,6 +159,7 @@ export async function createWorker(
     closers.push(() => dispatcher.close(STOP_DEADLINE));
     health.watchSinks(() => dispatcher.health());
 
+    const toldVersions = new LRUCache<string, number>({ max: ALERTS_REMEMBERED });
     const handle = createProcessor({
       engine,
       store,
@@ -167,7 +173,11 @@ export async function createWorker(
         for (const finding of findings) observer.finding?.(finding);
         for (const alert of alerts) {
           observer.alert?.(alert);
-          if (alert.decision.action !== 'record') dispatcher.submit(alert);
+          // A sink that knows of an alert hears of its withdrawal too; of two versions only the newer goes out.
+          const told = toldVersions.get(alert.alert_id);
+          if (told === undefined ? alert.decision.action === 'record' : told > alert.version) continue;
+          toldVersions.set(alert.alert_id, alert.version);
+          dispatcher.submit(alert);
         }
         outbox.submit(actions);
         for (const [detector, keys] of Object.entries(engine.keys())) metrics.keys.set({ detector }, keys);
@@ -176,7 +186,7 @@ export async function createWorker(
     const pushing = http.run(handle, stopping.signal);
     closers.push(() => pushing);
 
-    async function run(signal: AbortSignal): Promise<void> {
+    async function read(signal: AbortSignal): Promise<void> {
       const ended = new AbortController();
       const either = AbortSignal.any([signal, stopping.signal, ended.signal]);
       try {
@@ -191,7 +201,11 @@ export async function createWorker(
       credentials,
       store,
       reads,
-      run,
+      run: (signal) => {
+        const reading = read(signal);
+        runs.add(reading);
+        return reading;
+      },
       push: (stream, lines) =>
         http.push(new TextEncoder().encode(lines), 'application/x-ndjson', stream, 'canonical'),
       idle: async () => {

@@ -15,6 +15,9 @@ export function byStrength(a: Finding, b: Finding): number {
   return b.confidence - a.confidence || a.time - b.time || (a.finding_id < b.finding_id ? -1 : 1);
 }
 
+/** Claims below this are recorded. They do not add up, and corroborate nothing. */
+const FAINT = 0.5;
+
 /**
  * Combines findings on one target. Repeats of one detector are one claim, so only its strongest counts;
  * different detectors are held to be independent (noisy-OR, Pearl 1988 section 4.3.2).
@@ -25,11 +28,13 @@ export function assess(findings: readonly Finding[]): Assessment {
     if (!strongest.has(finding.detector)) strongest.set(finding.detector, finding);
   }
   const claims = [...strongest.values()];
-  const doubt = claims.reduce((product, { confidence }) => product * (1 - confidence), 1);
+  const firm = claims.filter(({ confidence }) => confidence >= FAINT);
+  const counted = firm.length > 0 ? firm : claims.slice(0, 1);
+  const doubt = counted.reduce((product, { confidence }) => product * (1 - confidence), 1);
   return {
     risk: Math.round((1 - doubt) * 10_000) / 10_000,
-    signals: [...new Set(claims.flatMap((claim) => claim.signals))].sort(),
-    conclusive: findings.some((finding) => finding.conclusive),
+    signals: [...new Set(counted.flatMap((claim) => claim.signals))].sort(),
+    conclusive: findings.some((finding) => finding.conclusive && finding.confidence >= FAINT),
     strongest: claims,
   };
 }

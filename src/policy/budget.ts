@@ -3,16 +3,17 @@ import type { PolicyConfig } from '../../schemas/config.ts';
 const MINUTE = 60_000;
 const HOUR = 3_600_000;
 
-/** Times of recalls within a sliding window. */
+/** Recalls within a sliding window, each counted once. */
 function createWindow(span: number) {
-  let times: number[] = [];
+  const times = new Map<string, number>();
   return {
-    count(now: number): number {
-      times = times.filter((time) => time > now - span);
-      return times.length;
+    /** How many others than `id` there were in the window that ends at `now`. */
+    others(id: string, now: number): number {
+      for (const [other, time] of times) if (time <= now - span) times.delete(other);
+      return times.size - (times.has(id) ? 1 : 0);
     },
-    add(now: number): void {
-      times.push(now);
+    add(id: string, now: number): void {
+      times.set(id, now);
     },
   };
 }
@@ -22,17 +23,20 @@ export function createBudget(limits: PolicyConfig['budget']) {
   const overall = createWindow(MINUTE);
   const clients = new Map<string, ReturnType<typeof createWindow>>();
   return {
-    /** Takes one recall from the budget; gives the reason where nothing is left. `now` in epoch milliseconds. */
-    take(client: string, now: number): string | null {
-      if (overall.count(now) >= limits.per_minute) {
+    /**
+     * Takes the recall of one token from the budget, once however often it is decided; gives the reason where nothing
+     * is left. `now` in epoch milliseconds.
+     */
+    take(token: string, client: string, now: number): string | null {
+      if (overall.others(token, now) >= limits.per_minute) {
         return `the budget of ${limits.per_minute} automatic recalls a minute is used up`;
       }
       const ofClient = clients.get(client) ?? createWindow(HOUR);
-      if (ofClient.count(now) >= limits.per_client_per_hour) {
+      if (ofClient.others(token, now) >= limits.per_client_per_hour) {
         return `the budget of ${limits.per_client_per_hour} automatic recalls an hour for client ${client} is used up`;
       }
-      overall.add(now);
-      ofClient.add(now);
+      overall.add(token, now);
+      ofClient.add(token, now);
       clients.set(client, ofClient);
       return null;
     },

@@ -4,7 +4,7 @@ import type { Finding } from '../../schemas/finding.ts';
 import { assess, severityOf, type Assessment } from './assess.ts';
 import { createBudget } from './budget.ts';
 import { findingsProtectedBy } from './guards.ts';
-import { evidenceOfFindings, type Incident } from './incidents.ts';
+import { evidenceOfFindings, strongestOf, type Incident } from './incidents.ts';
 
 /** A token to be recalled, with the findings that say so. */
 export interface RecallTarget {
@@ -15,12 +15,20 @@ export interface RecallTarget {
   time: number;
   mode: Mode;
   reason: string;
+  /** Says that the recall is under way: until then every new finding asks for it again. */
+  settle(): void;
 }
 
 export interface Outcome {
   alert: Alert;
-  /** Tokens decided on for the first time by this call. */
+  /** Tokens to be recalled whose recall is not yet settled. */
   recalls: RecallTarget[];
+}
+
+/** What is settled of an incident: the decision its alert keeps, and the tokens under recall, by mode. */
+interface Settled {
+  decision: Decision;
+  tokens: Map<string, Mode>;
 }
 
 interface Judgement {
@@ -69,6 +77,11 @@ function judge(policy: PolicyConfig, view: Assessment): Judgement {
   return { action: 'revoke', reason: `${because}; ${grounds}` };
 }
 
+/** How much a decision weighs: what is carried out more than what is not, then what goes further. */
+function weightOf({ action, mode }: Decision): number {
+  return mode === 'enforce' && action !== 'record' ? RANK[action] + RANK.revoke : RANK[action];
+}
+
 const tokenOf = (finding: Finding) => finding.token_hash ?? finding.jti;
 
 /** Groups findings by the token they accuse, the earliest accused first. */
@@ -91,31 +104,52 @@ export interface PolicyOptions {
  * Each token is judged by its own findings, so one stolen token of a session does not take the others with it.
  */
 export function createPolicy(policy: PolicyConfig, options: PolicyOptions) {
-  const budget = createBudget(policy.budget);
-  // What was recalled stays recalled, whatever comes later.
-  const settled = new WeakMap<Incident, { decision: Decision; recalled: Set<string> }>();
+  // What is only imagined must not use up what is needed.
+  const budgets = { enforce: createBudget(policy.budget), shadow: createBudget(policy.budget) };
+  const settled = new WeakMap<Incident, Settled>();
 
   /** Guards that can only make a revocation milder: lists, age, budget. */
-  function guard(findings: readonly Finding[], judgement: Judgement, now: number): Judgement {
-    if (judgement.action !== 'revoke') return judgement;
+  function guard(findings: readonly Finding[], judgement: Judgement, now: number, mode: Mode): Judgement {
+    const { action, reason } = judgement;
+    const [first] = findings;
+    if (action !== 'revoke' || first === undefined) return judgement;
     const entry = findingsProtectedBy(findings, policy.never_revoke);
-    if (entry !== null) return { action: 'alert', reason: `${judgement.reason}; not revoked: ${entry}` };
-    const age = now - Math.max(...findings.map((finding) => finding.time));
-    if (age > policy.max_event_age) {
-      const ages = `${Math.round(age / 1000)} s old, the limit is ${policy.max_event_age / 1000} s`;
-      return { action: 'alert', reason: `${judgement.reason}; not revoked: the event is ${ages}` };
+    if (entry !== null) return { action: 'alert', reason: `${reason}; not revoked: ${entry}` };
+    if (!isFresh(findings, now)) {
+      const newest = Math.max(...findings.map((finding) => finding.time));
+      const ages = `up to ${Math.round((now - newest) / 1000)} s old, the limit is ${policy.max_event_age / 1000} s`;
+      return { action: 'alert', reason: `${reason}; not revoked: what it rests on is ${ages}` };
     }
-    const spent = budget.take(findings[0]?.client_id ?? '', now);
-    return spent === null ? judgement : { action: 'approval', reason: `${judgement.reason}; ${spent}` };
+    const spent = budgets[mode].take(tokenOf(first) ?? '', first.client_id ?? '', now);
+    return spent === null ? judgement : { action: 'approval', reason: `${reason}; ${spent}` };
   }
 
-  /** Judges one token: by the findings that may act, else by all, then in shadow. */
+  /** Whether the revocation rests on recent findings: they call for it alone, or without them nothing would. */
+  function isFresh(findings: readonly Finding[], now: number): boolean {
+    const recent = findings.filter(({ time }) => now - time <= policy.max_event_age);
+    if (recent.length === 0 || recent.length === findings.length) return recent.length > 0;
+    const calls = (some: readonly Finding[]) => judge(policy, assess(some)).action === 'revoke';
+    return calls(recent) || !calls(findings.filter((finding) => !recent.includes(finding)));
+  }
+
+  /**
+   * Judges one token by the findings that may act. Detectors in shadow are shown where they would have gone further:
+   * as the decision, in shadow, where the others have nothing to say; in words, where they do.
+   */
   function judgeToken(findings: readonly Finding[], now: number): Judgement & { mode: Mode } {
+    const judged = (some: readonly Finding[], mode: Mode) => ({
+      ...guard(some, judge(policy, assess(some)), now, mode),
+      mode,
+    });
+    if (policy.mode === 'shadow') return judged(findings, 'shadow');
     const acting = findings.filter((finding) => !options.shadowDetectors.has(finding.detector));
-    const all = judge(policy, assess(findings));
-    const enforced = acting.length === findings.length ? all : judge(policy, assess(acting));
-    const shadow = policy.mode === 'shadow' || RANK[enforced.action] < RANK[all.action];
-    return { ...guard(findings, all, now), mode: shadow ? 'shadow' : 'enforce' };
+    if (acting.length === findings.length) return judged(findings, 'enforce');
+    const shadow = judged(findings, 'shadow');
+    if (acting.length === 0) return shadow;
+    const enforced = judged(acting, 'enforce');
+    if (RANK[enforced.action] >= RANK[shadow.action]) return enforced;
+    if (enforced.action === 'record') return shadow;
+    return { ...enforced, reason: `${enforced.reason}; with the detectors in shadow: ${shadow.action}` };
   }
 
   /**
@@ -125,26 +159,31 @@ export function createPolicy(policy: PolicyConfig, options: PolicyOptions) {
    */
   function decide(incident: Incident, now: number): Outcome {
     const { findings } = incident;
-    const first = findings[0];
+    const [first] = findings;
     if (first === undefined) throw new RangeError('an incident has at least one finding');
     const before = settled.get(incident);
-    const recalled = before?.recalled ?? new Set<string>();
     const recalls: RecallTarget[] = [];
     // The first token recalled stays the one the alert names; the actions tell the others.
     let decision = before?.decision;
     for (const [value, ofToken] of byToken(findings)) {
-      if (recalled.has(value)) continue;
+      const under = before?.tokens.get(value);
+      if (under === 'enforce') continue;
       const { action, mode, reason } = judgeToken(ofToken, now);
-      if (decision === undefined || RANK[action] > RANK[decision.action]) {
-        decision = { action, handle: 'token', value, mode, reason };
-      }
-      if (action !== 'revoke') continue;
-      recalled.add(value);
+      const next: Decision = { action, handle: 'token', value, mode, reason };
+      if (decision === undefined || weightOf(next) > weightOf(decision)) decision = next;
+      if (action !== 'revoke' || under === mode) continue;
       const time = Math.max(...ofToken.map((finding) => finding.time));
-      recalls.push({ value, finding: ofToken[0] ?? first, time, mode, reason });
+      const settle = () => {
+        const { tokens } = settled.get(incident) ?? { tokens: new Map<string, Mode>() };
+        const known = settled.get(incident)?.decision;
+        settled.set(incident, {
+          decision: known !== undefined && weightOf(known) >= weightOf(next) ? known : next,
+          tokens: tokens.set(value, mode),
+        });
+      };
+      recalls.push({ value, finding: ofToken[0] ?? first, time, mode, reason, settle });
     }
     decision ??= withoutToken(first, judge(policy, assess(findings)));
-    if (recalled.size > 0) settled.set(incident, { decision, recalled });
     return { alert: alertOf(incident, decision), recalls };
   }
 
@@ -165,31 +204,39 @@ export function createPolicy(policy: PolicyConfig, options: PolicyOptions) {
 }
 
 /** The alert as people and programs see it. */
-function alertOf({ alert_id, findings }: Incident, decision: Decision): Alert {
+function alertOf({ alert_id, findings, version }: Incident, decision: Decision): Alert {
   const view = assess(findings);
-  const claim = view.strongest[0];
+  const shown = strongestOf(findings);
   const identity = findings.find((finding) => tokenOf(finding) === decision.value) ?? findings[0];
   const { iss, sub, client_id, sid, jti, token_hash } = identity ?? {};
   return {
     alert_id,
+    version,
     time: Math.min(...findings.map((finding) => finding.time)),
     updated: Math.max(...findings.map((finding) => finding.time)),
     severity: severityOf(view.risk),
     risk: view.risk,
-    findings: [...findings],
+    findings: shown,
     ...{ iss, sub, client_id, sid, jti, token_hash },
     decision,
-    evidence: evidenceOfFindings(findings),
-    summary: `${claim?.reason ?? ''}. ${NEXT[decision.action](decision)}`,
+    evidence: evidenceOfFindings(shown),
+    summary: summaryOf(findings, decision),
   };
+}
+
+/** One sentence on the strongest claim, and one on what comes next. */
+export function summaryOf(findings: readonly Finding[], decision: Decision): string {
+  return `${assess(findings).strongest[0]?.reason ?? ''}. ${NEXT[decision.action](decision)}`;
 }
 
 const NEXT: Record<DecisionAction, (decision: Decision) => string> = {
   record: () => 'Recorded only.',
   alert: () => 'Look at it; nothing was revoked.',
   approval: ({ handle }) => `Approve or dismiss the recall of the ${handle}.`,
-  revoke: ({ handle, mode }) =>
-    mode === 'enforce'
+  revoke: ({ handle, mode, missing }) => {
+    if (mode === 'shadow') return `In enforce mode the ${handle} would be recalled.`;
+    return missing === undefined
       ? `The ${handle} is being recalled.`
-      : `In enforce mode the ${handle} would be recalled.`,
+      : `The ${handle} cannot be recalled: ${missing.join('; ')}.`;
+  },
 };

@@ -42,7 +42,9 @@ export function findingsProtectedBy(findings: readonly Finding[], never: Protect
   for (const finding of findings) {
     const entry = protectedBy(finding, never);
     if (entry !== null) return entry;
-    const suspect = finding.evidence.find((use) => use.event_id === finding.event_id);
+    // The finding's own event is the one that completed it, which may be the owner's.
+    const suspectEvent = finding.measures['suspect_event'] ?? finding.event_id;
+    const suspect = finding.evidence.find((use) => use.event_id === suspectEvent);
     if (suspect !== undefined && within(suspect.client_ip, never.networks)) {
       return `network of ${suspect.client_ip} is on the never-revoke list`;
     }
@@ -51,10 +53,12 @@ export function findingsProtectedBy(findings: readonly Finding[], never: Protect
 }
 
 /**
- * Why an action must not be carried out now, or null. The outbox asks right before each attempt,
- * so that an entry added after the decision still protects. What a person asked for is not stopped.
+ * Why an action must not be carried out now, or null. The outbox asks right before each attempt, also after a restart
+ * with another configuration. What a person asked for is not stopped.
  */
 export function guardAction(action: Action, policy: PolicyConfig): string | null {
   if (action.mode === 'shadow') return 'shadow mode: decided, not carried out';
-  return action.requested_by === 'policy' ? protectedBy(action, policy.never_revoke) : null;
+  if (action.requested_by !== 'policy') return null;
+  if (policy.mode === 'shadow') return 'policy.mode is shadow by now: decided, not carried out';
+  return protectedBy(action, policy.never_revoke);
 }

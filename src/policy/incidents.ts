@@ -3,8 +3,12 @@ import type { Evidence, Finding } from '../../schemas/finding.ts';
 import { digest } from '../formats/hash.ts';
 import { byStrength } from './assess.ts';
 
-// Enough for a person to judge by; a storm must not make one alert grow without end.
-const FINDINGS_PER_DETECTOR = 20;
+// A token is judged by its strongest claims; more of the same add nothing.
+const FINDINGS_PER_DETECTOR_AND_TOKEN = 5;
+// A session with more accused tokens than this has long been recalled token by token.
+const FINDINGS_PER_INCIDENT = 1000;
+// Enough for a person to judge by.
+const SHOWN_PER_DETECTOR = 20;
 const EVIDENCE_PER_ALERT = 50;
 
 /** The findings gathered on one session, token or subject. */
@@ -12,6 +16,8 @@ export interface Incident {
   readonly alert_id: string;
   /** Sorted by time, then id: the order of arrival leaves no trace. */
   findings: Finding[];
+  /** Grows with every change, also over a restart: of two versions of an alert the higher counts. */
+  version: number;
 }
 
 /** What the findings concern: the session, else the token, else the subject at a client, else the client. */
@@ -26,15 +32,18 @@ function incidentKey(finding: Finding): string {
   return digest('alert', finding.iss ?? '', ...concerns);
 }
 
-/** Keeps the strongest findings of each detector, whichever order they came in. */
+/** Keeps the strongest findings of each detector on each token, whichever order they came in. */
 function bounded(findings: readonly Finding[]): Finding[] {
-  const kept = new Map<string, Finding[]>();
-  for (const finding of [...findings].sort(byStrength)) {
-    const same = kept.get(finding.detector) ?? [];
-    if (same.length < FINDINGS_PER_DETECTOR) same.push(finding);
-    kept.set(finding.detector, same);
-  }
-  return [...kept.values()].flat().sort((a, b) => a.time - b.time || (a.finding_id < b.finding_id ? -1 : 1));
+  const counts = new Map<string, number>();
+  const kept = [...findings].sort(byStrength).filter((finding) => {
+    const same = `${finding.detector} ${finding.token_hash ?? finding.jti ?? ''}`;
+    const count = (counts.get(same) ?? 0) + 1;
+    counts.set(same, count);
+    return count <= FINDINGS_PER_DETECTOR_AND_TOKEN;
+  });
+  return kept
+    .slice(0, FINDINGS_PER_INCIDENT)
+    .sort((a, b) => a.time - b.time || (a.finding_id < b.finding_id ? -1 : 1));
 }
 
 /**
@@ -48,10 +57,12 @@ export function createIncidents(limit: number) {
     /**
      * Adds a finding, or takes over its new version: what arrives late can make a detector surer, less sure, or
      * withdraw (confidence 0). Gives the incident it changed, or null where it changed none.
+     *
+     * @param now the clock that versions follow, epoch milliseconds
      */
-    add(finding: Finding): Incident | null {
+    add(finding: Finding, now: number): Incident | null {
       const alertId = incidentKey(finding);
-      const incident = open.get(alertId) ?? { alert_id: alertId, findings: [] };
+      const incident = open.get(alertId) ?? { alert_id: alertId, findings: [], version: 0 };
       const known = incident.findings.find(({ finding_id }) => finding_id === finding.finding_id);
       if (known === undefined && finding.confidence === 0) return null;
       if (known?.confidence === finding.confidence && known.reason === finding.reason) return null;
@@ -59,10 +70,20 @@ export function createIncidents(limit: number) {
       const findings = bounded([...others, finding]);
       if (known === undefined && !findings.includes(finding)) return null;
       incident.findings = findings;
+      incident.version = Math.max(now, incident.version + 1);
       open.set(alertId, incident);
       return incident;
     },
   };
+}
+
+/** The findings an alert shows, oldest first: of each detector the strongest. */
+export function strongestOf(findings: readonly Finding[]): Finding[] {
+  const strongest = [...findings].sort(byStrength);
+  const detectors = [...new Set(strongest.map(({ detector }) => detector))];
+  return detectors
+    .flatMap((id) => strongest.filter(({ detector }) => detector === id).slice(0, SHOWN_PER_DETECTOR))
+    .sort((a, b) => a.time - b.time || (a.finding_id < b.finding_id ? -1 : 1));
 }
 
 /** The uses that the findings rest on, without repeats, oldest first; the latest ones where there are too many. */

@@ -131,6 +131,7 @@ export const alerts: Columns<Item<'alerts'>> = {
   ...identity,
   jti: (item) => item.jti,
   alert_id: (item) => item.alert_id,
+  version: (item) => item.version,
   time: (item) => item.time,
   updated: (item) => item.updated,
   severity: (item) => item.severity,

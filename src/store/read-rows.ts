@@ -26,6 +26,7 @@ const alertCells = z
     ...identity,
     jti: text,
     alert_id: z.string(),
+    version: z.coerce.number(),
     status: alertStatus,
     verdict: text.pipe(verdict.optional()),
     time: instant,

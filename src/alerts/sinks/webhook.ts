@@ -52,7 +52,7 @@ export function createWebhookSink(config: WebhookSinkConfig, encode: AlertEncode
   return {
     name,
     async send(alert, signal) {
-      const key = `${alert.alert_id}.${String(alert.updated)}`;
+      const key = `${alert.alert_id}.${String(alert.version)}`;
       const { statusCode, headers } = await post(encode(alert), key, signal);
       if (statusCode >= 200 && statusCode < 300) return;
       if (TEMPORARY.has(statusCode) || statusCode >= 500) {

@@ -97,6 +97,7 @@ export function sampleAlert(alert_id: string, overrides: Partial<Alert> = {}): A
   const finding = sampleFinding(`finding-of-${alert_id}`);
   return {
     alert_id,
+    version: 1,
     time: NOON,
     updated: NOON,
     severity: 'high',

@@ -24,6 +24,7 @@ export function alertOf(change: Partial<Alert> = {}): Alert {
   ];
   return {
     alert_id: 'alert-1',
+    version: 1,
     time: TIME,
     updated: TIME,
     severity: 'high',

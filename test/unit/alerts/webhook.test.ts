@@ -36,7 +36,7 @@ describe('webhook sink', () => {
     const { method, headers, body } = receiver.deliveries[0]!;
     expect(method).toBe('POST');
     expect(headers['content-type']).toBe('application/json');
-    expect(headers['idempotency-key']).toBe(`alert-1.${alertOf().updated}`);
+    expect(headers['idempotency-key']).toBe(`alert-1.${alertOf().version}`);
     expect(JSON.parse(body)).toEqual({ alert_id: 'alert-1', text: 'Zürich' });
   });
 

@@ -28,6 +28,8 @@ const receiptOf = (value: string, state: Action['state']): Action => ({
 });
 const alertOf = (value: string, action: DecisionAction): Alert => ({
   alert_id: `alert-${value}`,
+
+  version: 1,
   time: 0,
   updated: 0,
   severity: 'high',

@@ -27,7 +27,7 @@ describe('assess', () => {
   });
 
   it('is conclusive as soon as one finding is', () => {
-    const claims = [findingOf({ confidence: 0.9 }), findingOf({ confidence: 0.3, conclusive: true })];
+    const claims = [findingOf({ confidence: 0.9 }), findingOf({ confidence: 0.6, conclusive: true })];
     expect(assess(claims).conclusive).toBe(true);
   });
 

@@ -10,15 +10,17 @@ const NOW = Date.UTC(2026, 0, 1, 0, 0, 30);
 /** Feeds findings one by one and gives the outcome of each step. */
 function decideOn(
   findings: Finding[],
-  options: { policy?: ConfigInput['policy']; shadow?: string[]; now?: number } = {},
+  options: { policy?: ConfigInput['policy']; shadow?: string[]; now?: number; settle?: boolean } = {},
 ) {
   const incidents = createIncidents(1000);
   const parsed = config.parse({ policy: { mode: 'enforce', ...options.policy } }).policy;
   const policy = createPolicy(parsed, { shadowDetectors: new Set(options.shadow) });
   return findings.map((finding) => {
-    const incident = incidents.add(finding);
+    const incident = incidents.add(finding, NOW);
     if (incident === null) throw new Error('expected a new finding');
-    return policy.decide(incident, options.now ?? NOW);
+    const outcome = policy.decide(incident, options.now ?? NOW);
+    if (options.settle !== false) for (const recall of outcome.recalls) recall.settle();
+    return outcome;
   });
 }
 
@@ -102,7 +104,7 @@ describe('guards', () => {
       },
     );
     const act = (token: string, now: number) => {
-      const incident = incidents.add(findingOf({ token_hash: token }));
+      const incident = incidents.add(findingOf({ token_hash: token }), now);
       if (incident === null) throw new Error('expected a new incident');
       return policy.decide(incident, now).alert.decision.action;
     };
@@ -118,13 +120,63 @@ describe('guards', () => {
     expect(config.parse({}).policy.mode).toBe('shadow');
   });
 
-  it('does not act on what only a detector in shadow claims', () => {
-    expect(decisionOn([findingOf()], { shadow: ['token-replay'] })).toMatchObject({
-      action: 'revoke',
-      mode: 'shadow',
+  it('does not act on what only a detector in shadow claims, and shows what it would have done', () => {
+    const alone = lastOf(decideOn([findingOf()], { shadow: ['token-replay'] }));
+    expect(alone.alert.decision).toMatchObject({ action: 'revoke', mode: 'shadow' });
+    expect(alone.recalls.map(({ mode }) => mode)).toEqual(['shadow']);
+  });
+
+  it('acts on what a detector in enforce claims, whatever one in shadow said before', () => {
+    const drift = findingOf({ detector: 'scope-drift', signals: ['scope', 'endpoint'], confidence: 0.95 });
+    const { alert, recalls } = lastOf(decideOn([findingOf(), drift], { shadow: ['token-replay'] }));
+    expect(alert.decision).toMatchObject({ action: 'revoke', mode: 'enforce' });
+    expect(recalls.map(({ mode }) => mode)).toEqual(['enforce']);
+  });
+
+  it('still asks a person where only a detector in shadow would revoke', () => {
+    const unsure = findingOf({ detector: 'scope-drift', signals: ['scope', 'endpoint'], confidence: 0.85 });
+    const { alert, recalls } = lastOf(decideOn([findingOf(), unsure], { shadow: ['token-replay'] }));
+    expect(alert.decision).toMatchObject({ action: 'approval', mode: 'enforce' });
+    expect(alert.decision.reason).toContain('with the detectors in shadow: revoke');
+    expect(recalls).toEqual([]);
+  });
+
+  it('does not spend the budget on decisions in shadow', () => {
+    const findings = ['a', 'b', 'c'].map((token_hash) => findingOf({ token_hash }));
+    const real = findingOf({ token_hash: 'd', detector: 'scope-drift', signals: ['scope', 'endpoint'] });
+    const outcomes = decideOn([...findings, real], {
+      policy: { budget: { per_minute: 1 } },
+      shadow: ['token-replay'],
     });
-    const both = [findingOf(), findingOf({ detector: 'scope-drift', signals: ['scope', 'endpoint'] })];
-    expect(lastOf(decideOn(both, { shadow: ['token-replay'] })).alert.decision.action).toBe('revoke');
+    expect(lastOf(outcomes).alert.decision).toMatchObject({ action: 'revoke', mode: 'enforce' });
+  });
+
+  it('limits the recalls of one client, not those of others', () => {
+    const policy = { budget: { per_client_per_hour: 1 } };
+    const findings = [
+      findingOf({ token_hash: 'a' }),
+      findingOf({ token_hash: 'b' }),
+      findingOf({ token_hash: 'c', client_id: 'mobile' }),
+    ];
+    const actions = decideOn(findings, { policy }).map(({ alert }) => alert.decision.action);
+    expect(actions).toEqual(['revoke', 'approval', 'revoke']);
+  });
+
+  it('protects the networks that are listed, and no others', () => {
+    const never_revoke = { networks: ['198.51.100.0/24', '2001:db8::/32'] };
+    expect(decisionOn([findingOf()], { policy: { never_revoke } }).action).toBe('revoke');
+  });
+
+  it('does not take what is faint for corroboration, nor an old claim for a new one', () => {
+    const travel = findingOf({
+      detector: 'impossible-travel',
+      confidence: 0.85,
+      signals: ['location', 'device'],
+    });
+    expect(decisionOn([travel, findingOf({ confidence: 0.4 })]).action).toBe('approval');
+    const old = findingOf({ time: NOW - 3_600_000, conclusive: true, signals: ['binding'] });
+    expect(decisionOn([old, findingOf({ confidence: 0.6 })]).action).toBe('alert');
+    expect(decisionOn([old, findingOf({ time: NOW })]).action).toBe('revoke');
   });
 });
 
@@ -156,6 +208,27 @@ describe('one incident', () => {
       findingOf({ sid, token_hash: 'second', confidence: 0.6 }),
     ]);
     expect(onTwoTokens.map(({ alert }) => alert.decision.action)).toEqual(['approval', 'approval']);
+  });
+
+  it('asks again for a recall that could not be made', () => {
+    const outcomes = decideOn([findingOf(), findingOf({ confidence: 0.97 })], { settle: false });
+    expect(outcomes.map(({ recalls }) => recalls.length)).toEqual([1, 1]);
+  });
+
+  it('judges every token of a session, however many are accused', () => {
+    const findings = Array.from({ length: 25 }, (_, at) =>
+      findingOf({ sid: 's', token_hash: `token-${at}` }),
+    );
+    const outcomes = decideOn(findings, { policy: { budget: { per_minute: 100 } } });
+    expect(outcomes.flatMap(({ recalls }) => recalls.map(({ value }) => value))).toHaveLength(25);
+    expect(lastOf(outcomes).alert.findings).toHaveLength(20);
+  });
+
+  it('gives every version of an alert a higher number', () => {
+    const versions = decideOn([findingOf(), findingOf({ confidence: 0.97 })]).map(
+      ({ alert }) => alert.version,
+    );
+    expect(versions[1]).toBeGreaterThan(versions[0] ?? Infinity);
   });
 
   it('follows a detector that thinks again, but leaves recalled what is recalled', () => {
@@ -192,17 +265,17 @@ describe('one incident', () => {
       findingOf({ time: NOW + at, confidence: at === 59 ? 0.99 : 0.2 }),
     );
     const incidents = createIncidents(10);
-    for (const claim of claims) incidents.add(claim);
-    const incident = incidents.add(findingOf({ time: NOW + 100, confidence: 0.5 }));
-    expect(incident?.findings).toHaveLength(20);
+    for (const claim of claims) incidents.add(claim, NOW);
+    const incident = incidents.add(findingOf({ time: NOW + 100, confidence: 0.5 }), NOW);
+    expect(incident?.findings).toHaveLength(5);
     expect(Math.max(...(incident?.findings ?? []).map(({ confidence }) => confidence))).toBe(0.99);
   });
 
   it('takes a repeated finding for what it is', () => {
     const incidents = createIncidents(10);
     const finding = findingOf();
-    expect(incidents.add(finding)).not.toBeNull();
-    expect(incidents.add({ ...finding })).toBeNull();
-    expect(incidents.add(findingOf({ confidence: 0 }))).toBeNull();
+    expect(incidents.add(finding, NOW)).not.toBeNull();
+    expect(incidents.add({ ...finding }, NOW)).toBeNull();
+    expect(incidents.add(findingOf({ confidence: 0 }), NOW)).toBeNull();
   });
 });

@@ -21,7 +21,7 @@ const action: Action = {
 };
 
 describe('guardAction, right before an attempt', () => {
-  const listed = config.parse({ policy: { never_revoke: { subjects: ['user-1'] } } }).policy;
+  const listed = config.parse({ policy: { mode: 'enforce', never_revoke: { subjects: ['user-1'] } } }).policy;
 
   it('stops what has come onto the never-revoke list since the decision', () => {
     expect(guardAction(action, listed)).toContain('user-1');
@@ -30,6 +30,10 @@ describe('guardAction, right before an attempt', () => {
 
   it('does not stand between a person and a recall', () => {
     expect(guardAction({ ...action, requested_by: 'operator' }, listed)).toBeNull();
+  });
+
+  it('stops what was decided before the switch to shadow mode', () => {
+    expect(guardAction(action, config.parse({}).policy)).toContain('shadow');
   });
 
   it('never lets a shadow decision be carried out', () => {
