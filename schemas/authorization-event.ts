@@ -21,7 +21,7 @@ export const authorizationEventType = z.enum([
 
 export const authorizationEventFields = {
   time: instant.describe('When the authorization server did it: RFC 3339 or epoch milliseconds'),
-  type: authorizationEventType.describe('What it did'),
+  type: authorizationEventType.describe(`What it did: ${authorizationEventType.options.join(', ')}`),
   iss: text().optional().describe('Issuer'),
   sub: text(512).optional().describe('Subject it concerns'),
   client_id: text(512).optional().describe('Client it concerns'),

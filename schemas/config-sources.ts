@@ -32,7 +32,11 @@ const kafkaSource = z.strictObject({
   kind: z.literal('kafka'),
   ...kafkaConnection,
   topics: z.array(z.string().min(1)).min(1).describe('Topics to read'),
-  group_id: z.string().min(1).default('token-recall').describe('Consumer group'),
+  group_id: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Consumer group; no two sources may share one. Default: `token-recall.` and the topics'),
   from_beginning: z
     .boolean()
     .default(true)

@@ -61,8 +61,11 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
 
 async function gunzip(request: IncomingMessage, limit: number): Promise<Buffer> {
   const unpack = createGunzip();
-  // `pipe` alone would leave the decompressor waiting for ever when the client goes away.
-  const onClose = () => unpack.destroy(request.complete ? undefined : cut());
+  // `pipe` alone would leave the decompressor waiting for ever when the client goes away. A request that is complete
+  // closes too, while the decompressor still has work.
+  const onClose = () => {
+    if (!request.complete) unpack.destroy(cut());
+  };
   request.once('close', onClose);
   try {
     return await Promise.race([collect(request.pipe(unpack), limit, notGzip), wireLimit(request, limit)]);

@@ -25,6 +25,8 @@ Nothing is stored, nobody is alerted, nothing is revoked: what would have been l
   findings.ndjson    every claim of every detector
   summary.json       counts, dead letters with reasons, speed; written last, when all else is complete
 
+An interrupt (Ctrl-C) ends it with exit code 1 and without summary.json; one of an earlier run is removed at the start.
+
 The same input and configuration make the same alerts, to the byte.
 
 Examples:
@@ -44,7 +46,7 @@ export function backtestCommand(): Command {
     .requiredOption('-o, --out <dir>', 'folder for the results')
     .option(
       '-c, --config <file>',
-      'configuration; only its enrich, detectors, detection and policy parts count',
+      'configuration, all of it valid; what counts is enrich, detectors, detection, policy, max_line and log_level',
     )
     .option('--json', 'print the summary as JSON on stdout')
     .option('-q, --quiet', 'no progress on stderr')
@@ -72,6 +74,13 @@ export function backtestCommand(): Command {
             options.json ? `${JSON.stringify(summary)}\n` : describe(summary, options.out),
           );
           return EXIT.done;
+        } catch (error) {
+          if (!abort.signal.aborted) throw error;
+          progress.finish();
+          process.stderr.write(
+            `token-recall: interrupted; the results in ${options.out} are incomplete, and have no summary.json\n`,
+          );
+          return EXIT.no;
         } finally {
           process.removeListener('SIGINT', interrupt);
         }

@@ -39,6 +39,7 @@ export function crossChecks(input: unknown): Problem[] {
     ...repeats(select(input, ['authorization_servers', '*', 'issuer'])),
     ...defaults.slice(1).map(({ path }) => wrong(path, 'a second default server', 'true', 'one at most')),
     ...repeats(select(input, ['api', 'tokens', '*', 'name'])),
+    ...repeats(select(input, ['sources', '*', 'group_id'])),
     ...select(input, ['api', 'tokens', '*', 'token']).flatMap(shortToken),
     ...networks.flatMap(notNetwork),
     ...urls.flatMap(notUrl),

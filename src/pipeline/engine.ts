@@ -9,6 +9,7 @@ import { createDetection } from '../detection/runtime.ts';
 import type { Enricher } from '../enrich/enricher.ts';
 import { createPolicy, type RecallTarget } from '../policy/decide.ts';
 import { createIncidents } from '../policy/incidents.ts';
+import { createTokenNames } from './token-names.ts';
 
 const INCIDENTS_KEPT = 200_000;
 
@@ -39,6 +40,7 @@ export function createEngine({ config, detectors, enricher, onDetectorError }: E
     maxKeys: config.detection.max_keys,
     onError: onDetectorError,
   });
+  const names = createTokenNames();
   const incidents = createIncidents(INCIDENTS_KEPT);
   const shadowDetectors = new Set(
     detectors.filter((detector) => detector.mode === 'shadow').map((detector) => detector.definition.id),
@@ -46,7 +48,10 @@ export function createEngine({ config, detectors, enricher, onDetectorError }: E
   const policy = createPolicy(config.policy, { shadowDetectors });
 
   return {
-    enrich: (event: AccessEvent): EnrichedAccessEvent => enricher.enrich(event),
+    enrich(event: AccessEvent): EnrichedAccessEvent {
+      names.complete(event);
+      return enricher.enrich(event);
+    },
     /**
      * Detects and decides on events in the order given.
      *
@@ -55,7 +60,10 @@ export function createEngine({ config, detectors, enricher, onDetectorError }: E
     evaluate(events: readonly (EnrichedAccessEvent | AuthorizationEvent)[], now?: number): Verdicts {
       const verdicts: Verdicts = { findings: [], alerts: [], decisions: [], recalls: [] };
       const latest = new Map<string, Alert>();
+      // Every finding asks anew for a recall that is not settled: the last time counts.
+      const unsettled = new Map<string, Verdicts['recalls'][number]>();
       for (const event of events) {
+        if (event.kind === 'authorization') names.complete(event);
         for (const finding of detection.process(event)) {
           verdicts.findings.push(finding);
           const incident = incidents.add(finding, now ?? event.time);
@@ -63,10 +71,11 @@ export function createEngine({ config, detectors, enricher, onDetectorError }: E
           const { alert, recalls } = policy.decide(incident, now ?? event.time);
           verdicts.decisions.push(alert);
           latest.set(alert.alert_id, alert);
-          for (const target of recalls) verdicts.recalls.push({ alert, target });
+          for (const target of recalls) unsettled.set(`${alert.alert_id} ${target.value}`, { alert, target });
         }
       }
       verdicts.alerts = [...latest.values()];
+      verdicts.recalls = [...unsettled.values()];
       return verdicts;
     },
     keys: () => detection.keys(),

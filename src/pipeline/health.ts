@@ -5,6 +5,8 @@ import type { Store } from '../store/port.ts';
 import type { Logger } from '../telemetry/log.ts';
 
 const INTERVAL = 2000;
+/** How long the store may take for a trivial query before it counts as away, in milliseconds. */
+const ANSWER_WITHIN = 3000;
 
 interface Part {
   ok: boolean;
@@ -18,22 +20,44 @@ export interface HealthOptions {
   log: Logger;
 }
 
-/** Watches the parts of a worker, so that a probe is answered from memory and costs nothing. */
+/**
+ * Watches the parts of a worker, so that a probe is answered from memory and costs nothing.
+ * The store is asked at once and every 2 s, by one ping at a time: one that gets no answer within 3 s makes the
+ * store count as away, and no other follows until it has ended.
+ */
 export function createHealth({ store, sources, outbox, log }: HealthOptions) {
   let sinkHealth = (): Record<string, Part> => ({});
+  // It was opened, and so has answered, just before.
   let storeHealth: Part = { ok: true, detail: 'answers' };
+  let looking = false;
+  let patience: NodeJS.Timeout | undefined;
+
+  const answers = () => {
+    if (!storeHealth.ok) log.info('the store answers again');
+    storeHealth = { ok: true, detail: 'answers' };
+  };
+  const isAway = (detail: string) => {
+    if (storeHealth.ok) log.warn(`the store does not answer: ${detail}`);
+    storeHealth = { ok: false, detail };
+  };
 
   async function look(): Promise<void> {
+    if (looking) return;
+    looking = true;
+    patience = setTimeout(() => isAway(`no answer for ${ANSWER_WITHIN / 1000} s`), ANSWER_WITHIN);
+    patience.unref();
     try {
       await store.ping();
-      if (!storeHealth.ok) log.info('the store answers again');
-      storeHealth = { ok: true, detail: 'answers' };
+      answers();
     } catch (error) {
-      if (storeHealth.ok) log.warn(`the store does not answer: ${messageOf(error)}`);
-      storeHealth = { ok: false, detail: messageOf(error) };
+      isAway(messageOf(error));
+    } finally {
+      clearTimeout(patience);
+      looking = false;
     }
   }
 
+  void look();
   const timer = setInterval(() => void look(), INTERVAL);
   timer.unref();
 
@@ -53,6 +77,7 @@ export function createHealth({ store, sources, outbox, log }: HealthOptions) {
     },
     close(): void {
       clearInterval(timer);
+      clearTimeout(patience);
     },
   };
 }

@@ -23,7 +23,7 @@ export function createRecallDesk({ reads, store, responder, outbox }: RecallDesk
   return async function requestRecall(request: RecallRequest, actor: string): Promise<Action> {
     const known = await reads.sealedToken(request.value);
     const { iss, sub, client_id, sid, token_hash } = known ?? {};
-    const missing = await responder.missingFor({ iss, client_id, id: request.value });
+    const missing = await responder.missingFor({ iss, client_id, id: token_hash ?? request.value });
     if (missing.length > 0) {
       throw new RecallError('ERR_RESPONDER_REFUSED', `this token cannot be recalled: ${missing.join('; ')}`);
     }

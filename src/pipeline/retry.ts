@@ -16,7 +16,8 @@ export interface RetryOptions {
 
 /**
  * Runs `attempt` until it succeeds, waiting with exponential backoff and full jitter between attempts.
- * Only errors whose disposition is `retry` are tried again; any other, and the abort of `signal`, is thrown.
+ * Only errors whose disposition is `retry` are tried again; any other is thrown. Where `signal` aborts, also during
+ * a wait, the last error is thrown: it says why the work is not done.
  */
 export async function withRetry<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
   for (let failures = 1; ; failures += 1) {
@@ -30,7 +31,9 @@ export async function withRetry<T>(attempt: () => Promise<T>, options: RetryOpti
         { code: error.code, wait_ms: Math.round(wait) },
         `${options.what}: ${messageOf(error)}`,
       );
-      await sleep(wait, undefined, { signal: options.signal });
+      await sleep(wait, undefined, { signal: options.signal }).catch(() => {
+        throw error;
+      });
     }
   }
 }

@@ -234,9 +234,9 @@ const NEXT: Record<DecisionAction, (decision: Decision) => string> = {
   alert: () => 'Look at it; nothing was revoked.',
   approval: ({ handle }) => `Approve or dismiss the recall of the ${handle}.`,
   revoke: ({ handle, mode, missing }) => {
-    if (mode === 'shadow') return `In enforce mode the ${handle} would be recalled.`;
-    return missing === undefined
+    if (missing !== undefined) return `The ${handle} cannot be recalled: ${missing.join('; ')}.`;
+    return mode === 'enforce'
       ? `The ${handle} is being recalled.`
-      : `The ${handle} cannot be recalled: ${missing.join('; ')}.`;
+      : `In enforce mode the ${handle} would be recalled.`;
   },
 };

@@ -12,8 +12,8 @@ export interface CustodyOptions {
   key: Secret | undefined;
   /** How long a token without a known expiry is kept, in milliseconds. */
   defaultTtl: number;
-  /** Finds a sealed token in the store, by token hash or jti. */
-  find: (id: string) => Promise<SealedToken | null>;
+  /** Finds a sealed token in the store, by token hash, or by jti and issuer. */
+  find: (id: string, iss?: string) => Promise<SealedToken | null>;
 }
 
 /** Keeps raw tokens sealed (AES-256-GCM) from arrival until they expire; only responders open one. */
@@ -26,12 +26,14 @@ export interface Custody {
    */
   seal(token: Secret, event: AccessEvent): SealedToken | null;
   /**
-   * Opens a token by its hash or jti; null where custody does not hold it or it has expired.
+   * Opens a token by its hash, or by its jti and issuer; null where custody does not hold it or it has expired.
+   * A jti is unique within its issuer only (RFC 7519 section 4.1.7): without `iss` it names a token without issuer,
+   * or one whose jti no other issuer has used.
    *
    * @throws RecallError ERR_CUSTODY_OPEN where the key is another or the row was tampered with,
    *   and what `find` throws
    */
-  open(tokenHashOrJti: string): Promise<Secret | null>;
+  open(tokenHashOrJti: string, iss?: string): Promise<Secret | null>;
   /** Seals any bytes, such as a refused record. @throws RecallError ERR_CUSTODY_KEY without a key */
   sealBytes(bytes: Uint8Array): string;
   /** Opens what {@link Custody.sealBytes} made. @throws RecallError ERR_CUSTODY_OPEN */
@@ -42,6 +44,8 @@ export interface Custody {
 const REMEMBERED = 100_000;
 /** What bytes that are no token are bound to; a token is bound to its hash, which never has this form. */
 const BYTES = 'token-recall/bytes';
+
+const jtiKey = (jti: string, iss: string | undefined) => JSON.stringify([iss ?? '', jti]);
 
 /** @throws RecallError ERR_CUSTODY_KEY where the key is not 32 bytes of base64 */
 export function createCustody({ key, defaultTtl, find }: CustodyOptions): Custody {
@@ -74,13 +78,16 @@ export function createCustody({ key, defaultTtl, find }: CustodyOptions): Custod
         first_seen: known?.first_seen ?? event.time,
       };
       recent.set(token_hash, sealed);
-      if (jti !== undefined) hashes.set(jti, token_hash);
+      if (jti !== undefined) hashes.set(jtiKey(jti, iss), token_hash);
       return sealed;
     },
-    async open(id) {
+    async open(id, iss) {
       if (sealer === undefined) return null;
-      const row = recent.get(hashes.get(id) ?? id) ?? (await find(id));
+      // The hash first: it cannot be chosen, while an issuer may put anything into a jti.
+      const row = recent.get(id) ?? recent.get(hashes.get(jtiKey(id, iss)) ?? '') ?? (await find(id, iss));
       if (row === null || row.expires_at <= Date.now()) return null;
+      // The token of another issuer must never go to this one's server, whatever was found.
+      if (row.token_hash !== id && iss !== undefined && row.iss !== iss) return null;
       return secret(sealer.open(row.sealed, row.token_hash).toString('utf8'));
     },
     sealBytes: (bytes) => needSealer().seal(bytes, BYTES),

@@ -14,7 +14,7 @@ export interface RevocationResponderOptions {
   log: Logger;
 }
 
-/** A token that might be revoked. `id` is its hash or jti. */
+/** A token that might be revoked. `id` is its hash, or its jti, which is unique within `iss` only. */
 export interface RevocationTarget {
   iss?: string | undefined;
   client_id?: string | undefined;
@@ -68,7 +68,7 @@ export function createRevocationResponder({
     const server = serverOf(iss);
     const revokeAndProve = server === undefined ? undefined : provers.get(server);
     if (revokeAndProve === undefined) throw new RecallError('ERR_RESPONDER_REFUSED', missingServer(iss));
-    const token = await custody.open(token_hash ?? value);
+    const token = await custody.open(token_hash ?? value, iss);
     if (token === null) return taken.has(action_id) ? UNPROVEN : NOT_ASKED;
     return revokeAndProve({ token, owner, signal, onTaken: () => taken.set(action_id, true) });
   }
@@ -83,7 +83,7 @@ export function createRevocationResponder({
     async missingFor({ iss, id }) {
       const missing: string[] = [];
       if (serverOf(iss) === undefined) missing.push(missingServer(iss));
-      const token = await missingToken(custody, id);
+      const token = await missingToken(custody, id, iss);
       if (token !== null) missing.push(token);
       return missing;
     },
@@ -96,11 +96,11 @@ function missingServer(iss: string | undefined): string {
     : `authorization_servers has no entry for issuer ${iss}`;
 }
 
-async function missingToken(custody: Custody, id: string): Promise<string | null> {
+async function missingToken(custody: Custody, id: string, iss: string | undefined): Promise<string | null> {
   if (!custody.available) return 'raw tokens are not kept: custody has no key (set custody.key)';
   try {
-    if ((await custody.open(id)) !== null) return null;
-    return 'the token itself: the gateway logs none (field `token`), only its hash or id, or it has expired';
+    if ((await custody.open(id, iss)) !== null) return null;
+    return 'the token itself: the gateway logs none (field `token`), only its hash or id, or it has expired, or several issuers use this jti (give the hash instead)';
   } catch (error) {
     if (isRecallError(error, 'ERR_CUSTODY_OPEN'))
       return `the token in custody cannot be opened: ${messageOf(error)}`;

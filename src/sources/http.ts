@@ -13,14 +13,22 @@ export interface HttpSource extends Source {
    * Takes the body of one push: NDJSON, or, of type `application/json`, an array of events or one event.
    * Resolves when all of it is durable.
    *
-   * A failure is not retried here: it is the caller who still holds the logs and pushes them again.
+   * A failure is not retried here: it is the caller who still holds the logs and pushes them again. What is not
+   * durable within 30 s is refused, while its writing goes on: the events may still be stored. Sending them again is
+   * safe: their ids are functions of their content, and the store keeps one of each.
    *
    * @param body decompressed
-   * @throws RecallError ERR_SOURCE_UNAVAILABLE while the source does not run, ERR_CONFIG_INVALID for an unknown
-   *   format, ERR_DECODE_JSON where an array is none, and whatever the handler throws
+   * @throws RecallError ERR_SOURCE_UNAVAILABLE while the source does not run, while 64 pushes or 64 MiB of them wait
+   *   to become durable (nothing is taken then), and after 30 s; ERR_CONFIG_INVALID for an unknown format, ERR_DECODE_JSON where an array is none, and whatever the handler throws
    */
   push(body: Uint8Array, contentType: string, stream: Stream, format: string): Promise<BatchOutcome>;
 }
+
+/** Bounds of what waits to become durable: without them a store that is away would fill the memory with repeats. */
+const MOST_PUSHES = 64;
+const MOST_BYTES = 64 * 2 ** 20;
+/** Senders commonly give up after 60 s; they are to hear from us before, in milliseconds. */
+const ANSWER_WITHIN = 30_000;
 
 function recordsOf(body: Uint8Array, contentType: string, maxLine: number): SourceRecord[] {
   const type = contentType.split(';', 1)[0]?.trim().toLowerCase();
@@ -40,11 +48,32 @@ function recordsOf(body: Uint8Array, contentType: string, maxLine: number): Sour
   });
 }
 
+/** What `pushed` comes to, or ERR_SOURCE_UNAVAILABLE where that takes too long. */
+async function inTime(pushed: Promise<BatchOutcome>): Promise<BatchOutcome> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      const what = `not durable after ${ANSWER_WITHIN / 1000} s; it may still be stored: push the same again`;
+      reject(new RecallError('ERR_SOURCE_UNAVAILABLE', what));
+    }, ANSWER_WITHIN);
+  });
+  try {
+    return await Promise.race([pushed, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** HTTP push: what the API was handed becomes batches; the API authenticates, decompresses and bounds the body. */
 export function createHttpSource({ maxLine }: SourceDependencies): HttpSource {
   const health = createHealth('not started');
   let handler: BatchHandler | null = null;
   const underWay = new Set<Promise<BatchOutcome>>();
+  let bytesUnderWay = 0;
+
+  /** Whether a body has no room beside what waits; alone it always has: `api.max_body` bounds it. */
+  const isFull = (bytes: number) =>
+    underWay.size >= MOST_PUSHES || (underWay.size > 0 && bytesUnderWay + bytes > MOST_BYTES);
 
   async function handle(
     onBatch: BatchHandler,
@@ -81,14 +110,23 @@ export function createHttpSource({ maxLine }: SourceDependencies): HttpSource {
       if (handler === null) {
         throw new RecallError('ERR_SOURCE_UNAVAILABLE', 'not taking logs right now; push again later');
       }
+      if (isFull(body.byteLength)) {
+        throw new RecallError(
+          'ERR_SOURCE_UNAVAILABLE',
+          `${underWay.size} pushes of ${bytesUnderWay} bytes wait to become durable; push again later`,
+        );
+      }
       formatNamed(format);
       const pushed = handle(handler, recordsOf(body, contentType, maxLine), { stream, format });
       underWay.add(pushed);
-      try {
-        return await pushed;
-      } finally {
+      bytesUnderWay += body.byteLength;
+      const ended = () => {
         underWay.delete(pushed);
-      }
+        bytesUnderWay -= body.byteLength;
+      };
+      // Counts until it is durable or refused, not until it is answered: so long its bytes are in memory.
+      pushed.then(ended, ended);
+      return inTime(pushed);
     },
     health: () => health.current(),
   };

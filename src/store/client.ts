@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { createClient, type ClickHouseSettings } from '@clickhouse/client';
+import { RecallError } from '../errors.ts';
 import { storeError } from './failure.ts';
 
 export interface Connection {
@@ -24,10 +25,17 @@ export interface ClickHouse {
   insert(statement: string, rows: readonly Uint8Array[], settings: ClickHouseSettings): Promise<void>;
   /** Runs a query with a FORMAT clause of its own, or none (`format`); the bytes of the answer as they come. */
   stream(sql: string, format: string): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Resolves when a trivial query is answered.
+   *
+   * @throws RecallError ERR_STORE_UNAVAILABLE, also where the answer takes more than 3 s: the request is given up then
+   */
+  ping(): Promise<void>;
   close(): Promise<void>;
 }
 
 const REQUEST_TIMEOUT_MS = 60_000;
+const PING_TIMEOUT_MS = 3_000;
 
 /** Connects to a ClickHouse server. No request is made yet. */
 export function createClickHouse(connection: Connection): ClickHouse {
@@ -97,6 +105,25 @@ export function createClickHouse(connection: Connection): ClickHouse {
             throw storeError(error, address);
           }
         })();
+      }),
+    ping: () =>
+      attempt(async () => {
+        const signal = AbortSignal.timeout(PING_TIMEOUT_MS);
+        try {
+          const answer = await client.query({
+            query: 'SELECT 1',
+            format: 'JSONEachRow',
+            abort_signal: signal,
+          });
+          await answer.json();
+        } catch (error) {
+          if (!signal.aborted) throw error;
+          const seconds = PING_TIMEOUT_MS / 1000;
+          throw new RecallError(
+            'ERR_STORE_UNAVAILABLE',
+            `ClickHouse at ${address}: no answer for ${seconds} s`,
+          );
+        }
       }),
     close: () => client.close(),
   };

@@ -105,8 +105,11 @@ export interface Reads {
   getAction(id: string): Promise<Action | null>;
   /** Actions to be carried out that no server has taken yet, oldest first: what the outbox resumes. */
   pendingActions(): Promise<Action[]>;
-  /** The sealed token, unless it has expired. */
-  sealedToken(tokenHashOrJti: string): Promise<SealedToken | null>;
+  /**
+   * The sealed token of that hash, or of that jti and issuer, unless it has expired. Without `iss`, a jti finds only
+   * a token without issuer, or one whose jti no other issuer has used.
+   */
+  sealedToken(tokenHashOrJti: string, iss?: string): Promise<SealedToken | null>;
 }
 
 // Identities first: the view groups the whole ledger otherwise. The hash of a token known by jti is a bloom filter away.
@@ -121,10 +124,13 @@ const TOKEN_USES = `
   WHERE token_hash = {id:String} OR jti = {id:String}
   ORDER BY time DESC, event_id DESC LIMIT {limit:UInt32}`;
 
+// A jti is unique within its issuer only. The hash first: it cannot be chosen, while an issuer may put anything into a jti.
 const SEALED = `
+  WITH (SELECT uniqExact(iss) FROM token_custody WHERE jti = {id:String} AND expires_at > now64(3)) AS issuers
   SELECT * FROM token_custody FINAL
-  WHERE (token_hash = {id:String} OR jti = {id:String}) AND expires_at > now64(3)
-  ORDER BY first_seen DESC LIMIT 1`;
+  WHERE expires_at > now64(3)
+    AND (token_hash = {id:String} OR (jti = {id:String} AND (iss = {iss:String} OR ({iss:String} = '' AND issuers = 1))))
+  ORDER BY token_hash = {id:String} DESC, first_seen DESC LIMIT 1`;
 
 /**
  * The queries of the product itself, through parameters only.
@@ -188,7 +194,10 @@ export function createReads(store: Pick<Store, 'query'>): Reads {
       );
       return rows.map(toAction);
     },
-    sealedToken: (id) => first(SEALED, id, toSealedToken),
+    async sealedToken(id, iss = '') {
+      const [cells] = await store.query<Cells>(SEALED, { id, iss });
+      return cells === undefined ? null : toSealedToken(cells);
+    },
   };
 }
 

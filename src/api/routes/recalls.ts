@@ -80,7 +80,7 @@ export function recallRoutes(deps: ApiDeps): FastifyPluginCallbackZod {
           summary: 'Recall a token by hand',
           description:
             'Answers 202 once the recall is durable; follow `Location` for the receipt. Carried out whatever the ' +
-            'mode of policy: a person asked. Never-revoke lists hold all the same.',
+            'mode of policy, and whatever its never-revoke lists say: those bind policy, not the person who asks.',
           body: recallBody,
           response: {
             202: jsonResponse(actionView, 'Taken; carried out next'),

@@ -130,7 +130,7 @@ export function createKafkaSource(config: KafkaSourceConfig, { log, maxLine }: S
             await client.consume(
               {
                 topics: config.topics,
-                groupId: config.group_id,
+                groupId: groupOf(config),
                 fromBeginning: config.from_beginning,
                 onBatch: (fetched) => take(fetched, onBatch, letterTopics, signal),
                 onHeartbeat() {
@@ -168,4 +168,12 @@ export function createKafkaSource(config: KafkaSourceConfig, { log, maxLine }: S
       };
     },
   };
+}
+
+/**
+ * The consumer group of a source. Members of one group must read the same topics: the leader deals out only those it
+ * reads itself, so the topics of a second source in it would go unread.
+ */
+export function groupOf({ group_id, topics }: Pick<KafkaSourceConfig, 'group_id' | 'topics'>): string {
+  return group_id ?? ['token-recall', ...[...topics].sort()].join('.');
 }

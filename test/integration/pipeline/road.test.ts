@@ -63,12 +63,11 @@ describe('from the access log to the dead token', () => {
       data_dir: data.path,
       policy: { mode: 'enforce' },
       sources: [
-        { kind: 'kafka', brokers: kafka.brokers, topics: [ACCESS], group_id: `road-${suffix}` },
+        { kind: 'kafka', brokers: kafka.brokers, topics: [ACCESS] },
         {
           kind: 'kafka',
           brokers: kafka.brokers,
           topics: [AUTHORIZATION],
-          group_id: `road-${suffix}-authorization`,
           stream: 'authorization',
         },
       ],

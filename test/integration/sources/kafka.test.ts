@@ -146,7 +146,7 @@ describe('durability', () => {
     let attempts = 0;
     const { run, source } = start(config, async () => {
       attempts += 1;
-      before.push(await kafka.committed(config.group_id, topic));
+      before.push(await kafka.committed(config.group_id!, topic));
       if (attempts < 3) throw new RecallError('ERR_STORE_UNAVAILABLE', 'the store is away');
       return undefined;
     });
@@ -159,7 +159,7 @@ describe('durability', () => {
     await run.reached(5);
     expect(before).toEqual([-1, -1, -1]);
     expect(run.texts()).toEqual(lines(5));
-    await expect.poll(() => kafka.committed(config.group_id, topic), { timeout: 20_000 }).toBe(5);
+    await expect.poll(() => kafka.committed(config.group_id!, topic), { timeout: 20_000 }).toBe(5);
     expect(source.health().ok).toBe(true);
     await run.stop();
   });
@@ -170,7 +170,7 @@ describe('durability', () => {
     const first = start(config);
     await first.run.reached(3);
     await first.run.stop();
-    expect(await kafka.committed(config.group_id, topic)).toBe(3);
+    expect(await kafka.committed(config.group_id!, topic)).toBe(3);
     await kafka.produce(topic, ['next']);
     const second = start(config);
     await second.run.reached(1);
@@ -207,7 +207,7 @@ describe('durability', () => {
       Promise.reject(new RecallError('ERR_STORE_REFUSED', 'no such column')),
     );
     await expect(run.ended).rejects.toMatchObject({ code: 'ERR_STORE_REFUSED' });
-    expect(await kafka.committed(config.group_id, topic)).toBe(-1);
+    expect(await kafka.committed(config.group_id!, topic)).toBe(-1);
   });
 });
 
@@ -233,7 +233,7 @@ describe('dead letters', () => {
     const { run } = start(config, () =>
       Promise.resolve({ accepted: 0, deadLetters: 1, letters: [letterAt(`${topic}/0/0`)] }),
     );
-    await expect.poll(() => kafka.committed(config.group_id, topic), { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => kafka.committed(config.group_id!, topic), { timeout: 20_000 }).toBe(1);
     const [letter] = await kafka.read(`${topic}.dlq`, 1);
     expect(letter).toMatchObject({
       value: 'garbage',
@@ -256,7 +256,7 @@ describe('dead letters', () => {
     const { run } = start(config, () =>
       Promise.resolve({ accepted: 0, deadLetters: 1, letters: [letterAt(`${topic}/0/0`)] }),
     );
-    await expect.poll(() => kafka.committed(config.group_id, topic), { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => kafka.committed(config.group_id!, topic), { timeout: 20_000 }).toBe(1);
     await run.stop();
   });
 });

@@ -96,7 +96,9 @@ const stream: fc.Arbitrary<StreamEvent[]> = fc
   .map((events) =>
     events
       .toSorted((a, b) => a.time - b.time)
-      .map((event, index) => ({ ...event, event_id: `event-${index}` }) as StreamEvent),
+      .map(
+        (event, index) => ({ ...event, event_id: `event-${String(index).padStart(3, '0')}` }) as StreamEvent,
+      ),
   );
 
 const options = {

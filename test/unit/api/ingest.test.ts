@@ -48,6 +48,19 @@ describe('push', () => {
     },
   );
 
+  it('takes gzip over a real connection, where the request closes before it is unpacked', async () => {
+    const { app, texts } = await start();
+    const url = await app.listen({ host: '127.0.0.1', port: 0 });
+    const many = Array.from({ length: 2000 }, (_, id) => line(id));
+    const answer = await fetch(`${url}/v1/events/access`, {
+      method: 'POST',
+      headers: { ...as('ingest'), ...NDJSON, 'content-encoding': 'gzip' },
+      body: gzipSync(many.join('\n')),
+    });
+    expect(await answer.json()).toEqual({ accepted: 2000, dead_letters: 0 });
+    expect(texts()).toEqual(many);
+  });
+
   it('takes one record or an array of them as JSON', async () => {
     const { push, texts } = await start();
     const json = { 'content-type': 'application/json' };
