@@ -91,6 +91,15 @@ const DESKTOP_SITE = new Set([
   'macOS iPadOS',
 ]);
 
+/** What Darwin, which is all that an app's own requests say, may be. */
+const DARWIN = new Set(['Darwin', 'iOS', 'iPadOS', 'macOS']);
+
+/** Whether two operating systems may be one. */
+function osAgree(a: string | undefined, b: string | undefined): boolean {
+  if (a === b || a === undefined || b === undefined) return true;
+  return (a === 'Darwin' || b === 'Darwin') && DARWIN.has(a) && DARWIN.has(b);
+}
+
 /** Compares two devices, in favour of one device wherever one explains both. */
 export function compareDevices(a: Device, b: Device): DeviceRelation {
   if (a.user_agent !== undefined && a.user_agent === b.user_agent) {
@@ -98,14 +107,14 @@ export function compareDevices(a: Device, b: Device): DeviceRelation {
   }
   if (a.family === undefined || b.family === undefined) return 'unknown';
   if (a.family === b.family) {
-    if (a.os !== b.os && a.os !== undefined && b.os !== undefined) {
+    if (!osAgree(a.os, b.os)) {
       return DESKTOP_SITE.has(`${a.os} ${b.os}`) ? 'companion' : 'other';
     }
     return isBrowser(a.family) ? 'version' : 'same';
   }
-  const osAgree = a.os === b.os || a.os === undefined || b.os === undefined;
   const [aBrowser, bBrowser] = [isBrowser(a.family), isBrowser(b.family)];
-  if (osAgree && isMobileOs(a.os ?? b.os)) {
+  const mobile = [a.os, b.os].some((os) => isMobileOs(os) || os === 'Darwin');
+  if (mobile && osAgree(a.os, b.os)) {
     if ((aBrowser && isApp(b.family)) || (bBrowser && isApp(a.family))) return 'companion';
     if (isApp(a.family) && isApp(b.family)) return 'companion';
   }
