@@ -1,9 +1,12 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BacktestSummary } from '../../src/pipeline/backtest.ts';
 import { temporaryDirectory } from '../support/clickhouse.ts';
-import { runCli } from '../support/run-cli.ts';
+import { projectRoot, runCli } from '../support/run-cli.ts';
 import { ordinaryTraffic, plantedThefts } from '../support/traffic.ts';
 
 const EVENTS = 20_000;
@@ -116,6 +119,25 @@ describe('token-recall backtest', () => {
     expect(missing.code).toBe(3);
     expect(missing.stderr).toContain(`cannot read ${at('nowhere.ndjson')}`);
     expect(await readdir(at('third')).catch(() => [])).not.toContain('summary.json');
+  });
+
+  it('interrupted, leaves no summary behind, not an earlier one either', async () => {
+    await mkdir(at('fifth'));
+    await writeFile(at('fifth/summary.json'), '{}');
+    const args = ['--import', import.meta.resolve('tsx'), join(projectRoot, 'src/cli/main.ts'), 'backtest'];
+    // Long enough to be at work for seconds.
+    const log = await readFile(input);
+    await writeFile(at('long.ndjson'), Buffer.concat(Array.from({ length: 8 }, () => log)));
+    const child = spawn(process.execPath, [...args, '--input', at('long.ndjson'), '--out', at('fifth')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+    await expect.poll(() => existsSync(at('fifth/findings.ndjson')), { timeout: 30_000 }).toBe(true);
+    child.kill('SIGINT');
+    const [code] = (await once(child, 'close')) as [number];
+    expect({ code, said }).toEqual({ code: 1, said: expect.stringContaining('interrupted') as string });
+    expect(await readdir(at('fifth'))).not.toContain('summary.json');
   });
 
   it('knows no format that it does not know', async () => {
