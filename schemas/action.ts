@@ -5,9 +5,10 @@ import { handleKind } from './finding.ts';
 /**
  * Where an attempt to carry a decision out stands. `accepted`: the server took the request;
  * `confirmed`: proven, by introspection, that the token is dead; `failed`: it could not be done and will not be retried.
- * `pending` is the state before the first answer, also between retries.
+ * `pending` is the state before the first answer, also between retries; `moot`: the token expired before a server took
+ * the request, so there was nothing left to revoke.
  */
-export const actionState = z.enum(['pending', 'accepted', 'confirmed', 'failed']);
+export const actionState = z.enum(['pending', 'accepted', 'confirmed', 'failed', 'moot']);
 export type ActionState = z.infer<typeof actionState>;
 
 /** One attempt to carry a decision out, and its receipt. */
@@ -26,6 +27,18 @@ export const action = z.object({
   client_id: z.string().optional(),
   sid: z.string().optional(),
   token_hash: z.string().optional(),
+  partition: z
+    .string()
+    .optional()
+    .describe('State partition it was decided in: the worker that owns it carries the action out'),
+  expires_at: z
+    .number()
+    .optional()
+    .describe('When the token expires by itself, epoch milliseconds, if known'),
+  seen_active_at: z
+    .number()
+    .optional()
+    .describe('When introspection showed the token active before it was revoked, epoch milliseconds'),
   event_time: z.number().describe('Event time that caused it, epoch milliseconds'),
   mode,
   state: actionState,

@@ -34,6 +34,7 @@ export const alert = z.object({
   sid: z.string().optional(),
   jti: z.string().optional(),
   token_hash: z.string().optional(),
+  partition: z.string().optional().describe('State partition it was raised in'),
   decision,
   evidence: z.array(evidence),
   summary: z.string().describe('One sentence a person can act on'),

@@ -45,5 +45,17 @@ export const authorizationServerConfig = z.strictObject({
     .describe('Credentials by client: many servers let only the owning client revoke a token'),
   timeout: duration.prefault('10s').describe('How long an answer may take'),
   concurrency: z.number().int().min(1).default(4).describe('Requests under way at once'),
+  circuit: z
+    .strictObject({
+      failures: z
+        .number()
+        .int()
+        .min(1)
+        .default(5)
+        .describe('Failures in a row after which the server is left alone'),
+      pause: duration.prefault('10s').describe('For how long, before one request tries it again'),
+    })
+    .prefault({})
+    .describe('Circuit breaker: a server that fails is not asked more and more'),
 });
 export type AuthorizationServerConfig = z.infer<typeof authorizationServerConfig>;

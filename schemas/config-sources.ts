@@ -36,11 +36,19 @@ const kafkaSource = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe('Consumer group; no two sources may share one. Default: `token-recall.` and the topics'),
+    .describe(
+      'Consumer group. Default: `token-recall` for keyed sources, which are read together, else `token-recall.` and the topics',
+    ),
   from_beginning: z
     .boolean()
     .default(true)
     .describe('Where a group without offsets begins: the oldest record, or the newest'),
+  keyed_by: z
+    .enum(['subject', 'client', 'session', 'token', 'none'])
+    .default('none')
+    .describe(
+      'What the producer keys records by. Detection needs all events of a subject in one partition: of topics keyed otherwise it takes them through `repartition`',
+    ),
   dead_letter_topic: z
     .string()
     .optional()
@@ -50,6 +58,21 @@ const kafkaSource = z.strictObject({
   stream,
   format,
 });
+
+/** Default of the consumer group that detects. */
+export const REPARTITION_GROUP = 'token-recall.detect';
+
+/** The topic through which events are brought together by subject, where the input is not keyed so. */
+export const repartitionConfig = z.strictObject({
+  ...kafkaConnection,
+  topic: z
+    .string()
+    .min(1)
+    .default('token-recall.events')
+    .describe('Topic of decoded events, keyed by subject; its partitions are what workers share'),
+  group_id: z.string().min(1).default(REPARTITION_GROUP).describe('Consumer group that detects'),
+});
+export type RepartitionConfig = z.infer<typeof repartitionConfig>;
 
 const fileSource = z.strictObject({
   kind: z.literal('file'),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { mode } from './alert.ts';
 import { alertSinkConfig } from './config-sinks.ts';
 import { authorizationServerConfig } from './config-authorization-server.ts';
-import { sourceConfig } from './config-sources.ts';
+import { repartitionConfig, sourceConfig } from './config-sources.ts';
 import { networkClass } from './access-event.ts';
 import { secretText } from './secret.ts';
 import { byteSize, duration } from './values.ts';
@@ -94,12 +94,19 @@ const detectionConfig = z.strictObject({
   max_future: duration
     .prefault('10m')
     .describe('How far ahead of arrival an event time may be; further is a dead letter'),
+  allowed_lateness: duration
+    .prefault('6h')
+    .describe(
+      'How far behind the latest event of its partition an event may be and still be held against the others; later ones are stored, counted and marked `late`',
+    ),
   max_keys: z
     .number()
     .int()
     .min(1000)
     .default(2_000_000)
-    .describe('States kept in memory over all detectors; the longest unused goes first'),
+    .describe(
+      'States kept in memory over all detectors; the longest unused leaves it first, and is read back from ClickHouse when needed',
+    ),
 });
 
 const custodyConfig = z.strictObject({
@@ -132,8 +139,18 @@ const storeConfig = z.strictObject({
   shards: z
     .array(z.url({ protocol: /^https?$/ }))
     .default([])
+    .describe('HTTP(S) URLs of all servers of `cluster`: `migrate` creates the tables on each of them'),
+  on_cluster: z
+    .boolean()
+    .default(false)
     .describe(
-      'HTTP(S) URLs of the shards of `cluster`, one of each: `migrate` creates the tables on all of them',
+      'Create tables by `ON CLUSTER` through `url` instead of on each of `shards`; the cluster needs Keeper',
+    ),
+  replicated: z
+    .boolean()
+    .default(false)
+    .describe(
+      'ReplicatedMergeTree instead of MergeTree; servers need Keeper and the macros {shard} and {replica}',
     ),
   retention: z
     .strictObject({
@@ -143,7 +160,9 @@ const storeConfig = z.strictObject({
     })
     .prefault({})
     .describe('How long rows are kept (TTL)'),
-  flush_interval: duration.prefault('250ms').describe('Longest time rows wait for others to share an insert'),
+  flush_interval: duration
+    .prefault('250ms')
+    .describe('Shortest time between two inserts into a table, unless rows are many or urgent'),
   flush_rows: z.number().int().min(1).default(50_000).describe('Rows that cause an insert at once'),
   http_port: z
     .number()
@@ -190,6 +209,11 @@ const apiConfig = z.strictObject({
 export const config = z.strictObject({
   data_dir: z.string().min(1).default('./data').describe('Embedded store, generated credentials and keys'),
   sources: z.array(sourceConfig).default([]).describe('Where logs come from, besides HTTP push'),
+  repartition: repartitionConfig
+    .optional()
+    .describe(
+      'Brings all events of a subject into one partition, where sources are not keyed by subject; several workers need it, or sources keyed by subject',
+    ),
   max_line: byteSize.prefault('1MiB').describe('Largest record; a larger one is a dead letter'),
   enrich: enrichConfig.prefault({}).describe('Where addresses are looked up'),
   detection: detectionConfig.prefault({}).describe('How events are held against each other'),
@@ -205,6 +229,11 @@ export const config = z.strictObject({
   alert_sinks: z.array(alertSinkConfig).default([]).describe('Where alerts go besides ClickHouse'),
   store: storeConfig.prefault({}).describe('ClickHouse'),
   api: apiConfig.prefault({}).describe('HTTP API'),
+  stop_deadline: duration
+    .prefault('15s')
+    .describe(
+      'How long a stop waits for work under way; what is unfinished then is taken up by the next start',
+    ),
   log_level: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')

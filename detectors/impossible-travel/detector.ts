@@ -1,10 +1,26 @@
 import { isAccepted } from '../../src/detection/client-context.ts';
-import { defineDetector } from '../../src/detection/contract.ts';
+import { defineDetector, type DetectorContext, type FindingDraft } from '../../src/detection/contract.ts';
+import { latenessOf } from '../../src/detection/history.ts';
 import { isMachine, subjectKey } from '../../src/detection/keys.ts';
 import { restate } from '../../src/detection/standing.ts';
-import { judgeContext } from './judge.ts';
-import { options } from './options.ts';
-import { hourOf, recordUse, type State } from './sightings.ts';
+import { judgeFlights } from './judge.ts';
+import { migrate } from './migrate.ts';
+import { options, type Options } from './options.ts';
+import { initial, recordUse, type State } from './sightings.ts';
+import { isSettled } from './thin.ts';
+
+/** What is claimed of the contexts now, as far as it was not before. */
+function judge(state: State, ctx: DetectorContext<Options>): FindingDraft[] {
+  if (!state.far) return [];
+  const lateness = latenessOf(ctx);
+  const claims = judgeFlights(state, ctx);
+  return state.contexts.flatMap(({ number, standing }) => {
+    // What was claimed of uses that are settled stands.
+    if (standing.some(({ time }) => isSettled(state, time, lateness))) return [];
+    const claim = claims.get(number);
+    return restate(state.shared, standing, claim === undefined ? [] : [claim]);
+  });
+}
 
 export const impossibleTravel = defineDetector({
   id: 'impossible-travel',
@@ -28,8 +44,9 @@ export const impossibleTravel = defineDetector({
   ],
   config: options,
   scope: 'subject',
-  stateVersion: 1,
-  initial: (): State => ({ contexts: [], sightings: [], nextId: 0, latest: 0, far: false }),
+  stateVersion: 2,
+  migrate,
+  initial,
   key(event) {
     if (event.kind !== 'access' || isMachine(event) || !isAccepted(event)) return null;
     const { network } = event.enrichment;
@@ -38,15 +55,10 @@ export const impossibleTravel = defineDetector({
   },
   evaluate(event, state, ctx) {
     if (event.kind !== 'access') return undefined;
-    recordUse(state, event, Math.min(ctx.config.min_distance, ctx.config.min_distance_domestic));
-    if (!state.far) return undefined;
-    // Uses that left the history are no longer judged; what was claimed of them stands.
-    const oldest = state.sightings[0]?.hour ?? 0;
-    return state.contexts.flatMap((context) => {
-      if (context.standing.some(({ suspect }) => hourOf(suspect.time) < oldest)) return [];
-      const claim = judgeContext(state, context, ctx);
-      return restate(context.standing, claim === undefined ? [] : [claim]);
-    });
+    const { min_distance, min_distance_domestic } = ctx.config;
+    recordUse(state, event, Math.min(min_distance, min_distance_domestic), latenessOf(ctx));
+    return judge(state, ctx);
   },
+  review: judge,
   ttl: (config) => config.retention,
 });

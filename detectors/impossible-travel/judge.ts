@@ -3,129 +3,89 @@ import { compareDevices, describeDevice, describeNetwork } from '../../src/detec
 import type { DetectorContext, FindingDraft } from '../../src/detection/contract.ts';
 import { egressFeature } from '../../src/detection/features.ts';
 import { distanceKm } from '../../src/detection/geodesy.ts';
-import { clientKey, sessionKey } from '../../src/detection/keys.ts';
-import { describeSpan, evidenceOfUse, isBefore, suspectOfUse, type Use } from '../../src/detection/use.ts';
+import { latenessOf } from '../../src/detection/history.ts';
+import { clientKey } from '../../src/detection/keys.ts';
+import {
+  describeSpan,
+  evidenceOfUse,
+  isBefore,
+  partyOf,
+  sessionOf,
+  suspectOfUse,
+  type Shared,
+  type Use,
+} from '../../src/detection/use.ts';
+import { flightOf, isOlder, isSameOperator, meetingsOf, spotOf, type Flight, type Spot } from './flight.ts';
 import type { Options } from './options.ts';
-import { knewDevice, type Context, type Place, type Sighting, type State } from './sightings.ts';
+import { knewDevice, lastOf, type Sighting, type State } from './sightings.ts';
+import { openSince } from './thin.ts';
 
-// Clocks of gateways differ and log lines are rounded: nothing is taken to be quicker than this.
-const LEAST_GAP_MS = 60_000;
-const HOUR = 3_600_000;
 /** With both signals, and still below what revokes without a second detector: geo databases err. */
 const HIGHEST = 0.85;
 const LOWEST = 0.3;
 
-type Placed = Context & { place: Place };
-
-/** Two uses that nobody can have made in one journey. */
-interface Flight {
-  anchor: Use;
-  anchorContext: Placed;
-  gapMs: number;
-  /** Lower bound, km: great circle less both radii. */
-  distance: number;
-  radii: number;
-  speed: number;
+/** What is known of a suspect use besides its flights. */
+interface Circumstances {
+  newDevice: boolean;
+  /** Whether its session lives in one of the contexts it cannot have come from. */
+  sameSession: boolean;
 }
 
-const isPlaced = (context: Context | undefined): context is Placed => context?.place !== undefined;
-
-function radiusOf({ place, network }: Placed, options: Options): number {
-  const radius = place.accuracy_km ?? options.default_radius;
-  return network.class === 'mobile' ? Math.max(radius, options.mobile_radius) : radius;
-}
-
-/** The anchor use nearest to the suspect sighting, and the time between; where they interleave, at most that. */
-function nearest(suspect: Sighting, other: Sighting): { anchor: Use; gapMs: number } {
-  const { first, last } = suspect;
-  if (!isBefore(first, other.last)) return { anchor: other.last, gapMs: first.time - other.last.time };
-  if (isBefore(last, other.first)) return { anchor: other.first, gapMs: other.first.time - last.time };
-  const gaps = [other.first, other.last].map((anchor) => ({
-    anchor,
-    gapMs: Math.abs(anchor.time - first.time),
-  }));
-  return gaps.reduce((a, b) => (b.gapMs < a.gapMs ? b : a));
-}
-
-/** Whether two contexts could be one network that the database puts in two places. */
-function sameOperator(a: Context, b: Context): boolean {
-  return (
-    a.network.country === b.network.country && a.network.asn !== undefined && a.network.asn === b.network.asn
-  );
-}
-
-/** Whether the subject had been seen around the place of `context` long enough before `time` for it to be its own. */
-function isFamiliar(state: State, context: Placed, time: number, options: Options): boolean {
-  return state.contexts.some((known) => {
-    if (known.first > time - options.familiar_after || !isPlaced(known)) return false;
-    if (known === context || (sameOperator(known, context) && known.network.class !== 'hosting')) return true;
-    return distanceKm(known.place, context.place) <= options.default_radius;
+/** Whether the subject had been seen around the place of `at` long enough before `time` for it to be its own. */
+function isFamiliar(spots: readonly Spot[], at: Spot, time: number, options: Options): boolean {
+  return spots.some((known) => {
+    if (known.context.first > time - options.familiar_after) return false;
+    if (known.context === at.context) return true;
+    if (isSameOperator(known, at) && known.origin.class !== 'hosting') return true;
+    return distanceKm(known.place, at.place) <= options.default_radius;
   });
-}
-
-/** Distance and speed between two placed uses, or undefined where an honest journey or network explains them. */
-function flightBetween(
-  suspect: Sighting,
-  at: Placed,
-  other: Sighting,
-  from: Placed,
-  options: Options,
-): Flight | undefined {
-  if (suspect.first.ip === other.first.ip || suspect.first.ip === other.last.ip) return undefined;
-  const domestic = at.network.country === from.network.country;
-  const mobile = at.network.class === 'mobile' || from.network.class === 'mobile';
-  if (sameOperator(at, from) || (domestic && mobile)) return undefined;
-  const radii = radiusOf(at, options) + radiusOf(from, options);
-  const distance = Math.max(0, distanceKm(at.place, from.place) - radii);
-  if (distance < (domestic ? options.min_distance_domestic : options.min_distance)) return undefined;
-  const { anchor, gapMs } = nearest(suspect, other);
-  const speed = distance / (Math.max(gapMs, LEAST_GAP_MS) / HOUR);
-  return speed > options.max_speed
-    ? { anchor, anchorContext: from, gapMs, distance, radii, speed }
-    : undefined;
 }
 
 /** How sure, and on what kinds of evidence; undefined where a VPN of the subject's own explains all of it. */
 function grade(
-  flight: Flight,
-  at: Placed,
-  { newDevice, sameSession, settled }: { newDevice: boolean; sameSession: boolean; settled: boolean },
+  { distance, from }: Flight,
+  at: Spot,
+  { newDevice, sameSession, settled }: Circumstances & { settled: boolean },
 ): { confidence: number; signals: Signal[] } | undefined {
-  const { distance, anchorContext } = flight;
-  const rented = at.network.class === 'hosting' || at.network.class === 'unknown';
+  const rented = at.origin.class === 'hosting' || at.origin.class === 'unknown';
   if (rented && !newDevice) return undefined;
   let confidence = distance >= 3000 ? 0.6 : distance >= 1000 ? 0.5 : 0.35;
   if (newDevice) confidence += 0.2;
   else if (!sameSession) confidence -= 0.1;
-  if (at.network.country === anchorContext.network.country) confidence -= 0.15;
-  if (at.network.class === 'mobile' || anchorContext.network.class === 'mobile') confidence -= 0.15;
-  if (anchorContext.network.class === 'hosting') confidence -= 0.15;
+  if (at.origin.country === from.origin.country) confidence -= 0.15;
+  if (at.origin.class === 'mobile' || from.origin.class === 'mobile') confidence -= 0.15;
+  if (from.origin.class === 'hosting') confidence -= 0.15;
   if (!settled && distance < 3000) confidence -= 0.1;
   confidence = Math.round(Math.min(HIGHEST, confidence) * 100) / 100;
   if (confidence < LOWEST) return undefined;
   return { confidence, signals: newDevice ? ['location', 'device'] : ['location'] };
 }
 
+interface Graded {
+  flight: Flight;
+  confidence: number;
+  signals: Signal[];
+}
+
 function claim(
+  shared: Shared,
   suspect: Sighting,
-  at: Placed,
-  flight: Flight,
-  { confidence, signals }: { confidence: number; signals: Signal[] },
+  at: Spot,
+  { flight, confidence, signals }: Graded,
   options: Options,
 ): FindingDraft {
-  const { anchor, anchorContext, distance, radii, gapMs, speed } = flight;
+  const { use, anchor, from, distance, radii, gapMs, speed } = flight;
   const device = signals.includes('device')
-    ? `, from a device new to the subject (${describeDevice(at.device)})`
-    : ` (${describeDevice(at.device)})`;
-  const evidence = [evidenceOfUse(anchor, anchorContext), evidenceOfUse(suspect.first, at)];
-  if (isBefore(suspect.first, anchor)) evidence.reverse();
+    ? `, from a device new to the subject (${describeDevice(at.origin)})`
+    : ` (${describeDevice(at.origin)})`;
+  const rests = [anchor, suspect.first, ...(use === suspect.first ? [] : [use])];
   return {
     kind: 'flight',
     confidence,
     signals,
     reason:
-      `Used through a ${describeNetwork(at.network)}${device}, ${describeSpan(gapMs)} ${isBefore(anchor, suspect.first) ? 'after' : 'before'} ` +
-      `a use through the subject's ${describeNetwork(anchorContext.network)}: at least ${Math.round(distance)} km apart ` +
+      `Used through a ${describeNetwork(at.origin)}${device}, ${describeSpan(gapMs)} ${isBefore(anchor, use) ? 'after' : 'before'} ` +
+      `a use through the subject's ${describeNetwork(from.origin)}: at least ${Math.round(distance)} km apart ` +
       `(${Math.round(radii)} km of inaccuracy taken off), ${Math.round(speed)} km/h where ${options.max_speed} is possible`,
     measures: {
       distance_km: Math.round(distance),
@@ -134,82 +94,119 @@ function claim(
       speed_kmh: Math.round(speed),
       max_speed_kmh: options.max_speed,
     },
-    suspect: suspectOfUse(suspect.first),
-    evidence,
+    suspect: suspectOfUse(shared, suspect.first),
+    evidence: rests.sort((a, b) => (isBefore(a, b) ? -1 : 1)).map((one) => evidenceOfUse(shared, one)),
   };
 }
 
-/** Whether the address of the suspect use was at another place before: then the database moved, not the subject. */
-function isSameAddressElsewhere(
-  one: Sighting,
+/** Whether the address of the suspect use was at another place just before: then the database moved, not the subject. */
+function isMovedAddress(
+  sightings: readonly Sighting[],
+  spots: ReadonlyMap<number, Spot>,
   suspect: Sighting,
-  at: Context,
-  byId: ReadonlyMap<number, Context>,
+  at: Spot,
 ): boolean {
-  if (one.first.ip !== suspect.first.ip && one.last.ip !== suspect.first.ip) return false;
-  return byId.get(one.context)?.network.city !== at.network.city && isBefore(one.first, suspect.first);
+  const { ip } = suspect.first;
+  const seen = new Set<number>();
+  for (const one of sightings.slice(0, sightings.indexOf(suspect)).reverse()) {
+    if (seen.has(one.context)) continue;
+    seen.add(one.context);
+    const isElsewhere = spots.get(one.context)?.origin.city !== at.origin.city;
+    if (isElsewhere && (one.first.ip === ip || lastOf(one).ip === ip)) return true;
+  }
+  return false;
 }
 
 /** Whether the exit is shared: known from other subjects of the client, so that it says nothing of this one. */
-function isSharedEgress(use: Use, { network }: Context, ctx: DetectorContext<Options>): boolean {
-  const client = clientKey(use);
-  if (client === null || network.asn === undefined) return false;
-  if (network.class !== 'hosting' && network.class !== 'unknown') return false;
+function isSharedEgress(shared: Shared, use: Use, { origin }: Spot, ctx: DetectorContext<Options>): boolean {
+  const client = clientKey(partyOf(shared, use.token));
+  if (client === null || origin.asn === undefined) return false;
+  if (origin.class !== 'hosting' && origin.class !== 'unknown') return false;
   return (
-    ctx.adoption(client, egressFeature(network.asn), use.time).subjects > ctx.config.shared_egress_subjects
+    ctx.adoption(client, egressFeature(origin.asn), use.time).subjects > ctx.config.shared_egress_subjects
   );
 }
 
-/**
- * The claim on one context of a subject, if any: its earliest use that no journey connects to the subject's older
- * contexts. A device of the subject's own is held against its own track only, since phones travel and what stays at
- * home keeps polling; a device never seen before, against all.
- */
-export function judgeContext(
-  state: State,
-  at: Context,
-  ctx: DetectorContext<Options>,
-): FindingDraft | undefined {
-  if (!isPlaced(at)) return undefined;
-  const { config: options } = ctx;
-  const byId = new Map(state.contexts.map((context) => [context.id, context]));
-  for (const suspect of state.sightings) {
-    if (suspect.context !== at.id || isFamiliar(state, at, suspect.first.time, options)) continue;
-    const movedDatabase = state.sightings.some((one) => isSameAddressElsewhere(one, suspect, at, byId));
-    if (movedDatabase || isSharedEgress(suspect.first, at, ctx)) continue;
-    const newDevice = at.device.family !== undefined && !knewDevice(state, at, suspect.first.time);
-    let found: Flight | undefined;
-    let sameSession = false;
-    for (const other of state.sightings) {
-      const from = byId.get(other.context);
-      if (!isPlaced(from) || from === at || !isOlder(from, at) || isSharedEgress(other.first, from, ctx))
-        continue;
-      const session = sessionKey(suspect.first);
-      const shares = session !== null && session === sessionKey(other.first);
-      const ownTrack = shares || compareDevices(from.device, at.device) !== 'other';
-      // What is new says something only of a subject whose devices are known.
-      const settled = from.first <= suspect.first.time - options.familiar_after;
-      if (!ownTrack && !(newDevice && settled)) continue;
-      const flight = flightBetween(suspect, at, other, from, options);
-      if (flight === undefined) continue;
-      if (found === undefined || isStronger(flight, found)) found = flight;
-      // Where no token is named nothing says that they are two sessions.
-      sameSession ||= shares || session === null;
-    }
-    if (found === undefined) continue;
-    const settled = found.anchorContext.first <= suspect.first.time - options.familiar_after;
-    const told = newDevice && (settled || sameSession);
-    const graded = grade(found, at, { newDevice: told, sameSession, settled });
-    if (graded !== undefined) return claim(suspect, at, found, graded, options);
-  }
-  return undefined;
+/** The surer claim; of equal ones that with the anchor known longest, and of its uses the nearest. */
+function isStronger(a: Graded, b: Graded): boolean {
+  if (a.confidence !== b.confidence) return a.confidence > b.confidence;
+  if (a.flight.from === b.flight.from) return a.flight.gapMs < b.flight.gapMs;
+  return isOlder(a.flight.from.context, b.flight.from.context);
 }
 
-const isOlder = (a: Context, b: Context) =>
-  a.first < b.first || (a.first === b.first && a.firstId < b.firstId);
+/**
+ * What the suspect use justifies, held against the subject's older contexts. A device of the subject's own is held
+ * against its own track only, since phones travel and what stays at home keeps polling; a device never seen before,
+ * against all.
+ */
+function judgeSuspect(
+  state: State,
+  suspect: Sighting,
+  at: Spot,
+  candidates: readonly Flight[],
+  ctx: DetectorContext<Options>,
+): Graded | undefined {
+  const { config: options } = ctx;
+  const { shared } = state;
+  const { first } = suspect;
+  const newDevice = at.origin.family !== undefined && !knewDevice(state, at.context, first.time);
+  const session = sessionOf(shared, first.token);
+  const isSettled = ({ context }: Spot) => context.first <= first.time - options.familiar_after;
+  const flights: Flight[] = [];
+  let sameSession = false;
+  for (const flight of candidates) {
+    const { from, anchor } = flight;
+    const lives = from.context.sessions.some(({ token }) => sessionOf(shared, token) === session);
+    const ownTrack = (session !== undefined && lives) || compareDevices(from.origin, at.origin) !== 'other';
+    // What is new says something only of a subject whose devices are known.
+    if (!ownTrack && !(newDevice && isSettled(from))) continue;
+    if (isSharedEgress(shared, anchor, from, ctx)) continue;
+    flights.push(flight);
+    // Where no token is named nothing says that they are two sessions.
+    sameSession ||= lives || session === undefined;
+  }
+  let best: Graded | undefined;
+  for (const flight of flights) {
+    const settled = isSettled(flight.from);
+    const told = newDevice && (settled || sameSession);
+    const graded = grade(flight, at, { newDevice: told, sameSession, settled });
+    if (graded === undefined) continue;
+    const candidate = { flight, ...graded };
+    if (best === undefined || isStronger(candidate, best)) best = candidate;
+  }
+  return best;
+}
 
-/** The anchor known longest counts; of its uses the nearest. */
-function isStronger(a: Flight, b: Flight): boolean {
-  if (a.anchorContext === b.anchorContext) return a.gapMs < b.gapMs;
-  return isOlder(a.anchorContext, b.anchorContext);
+/**
+ * The claims on the contexts of a subject, by number: of each context the one on its earliest use that no journey
+ * connects to the subject's older contexts, as far as it is not settled yet.
+ */
+export function judgeFlights(state: State, ctx: DetectorContext<Options>): Map<number, FindingDraft> {
+  const { shared } = state;
+  const { config: options } = ctx;
+  const since = openSince(state.latest, latenessOf(ctx));
+  const spots = state.contexts.flatMap((one) => spotOf(shared, one) ?? []);
+  const byNumber = new Map(spots.map((spot) => [spot.context.number, spot]));
+  const candidates = new Map<Sighting, { at: Spot; flights: Flight[] }>();
+  for (const meeting of meetingsOf(state.sightings, byNumber)) {
+    const { suspect, at } = meeting;
+    const flight = suspect.first.time < since ? undefined : flightOf(meeting, options);
+    if (flight === undefined) continue;
+    const { flights } = candidates.get(suspect) ?? { flights: [] };
+    candidates.set(suspect, { at, flights: [...flights, flight] });
+  }
+  const claims = new Map<number, FindingDraft>();
+  for (const suspect of state.sightings) {
+    const { at, flights = [] } = candidates.get(suspect) ?? {};
+    if (at === undefined || claims.has(suspect.context)) continue;
+    if (
+      isFamiliar(spots, at, suspect.first.time, options) ||
+      isMovedAddress(state.sightings, byNumber, suspect, at)
+    )
+      continue;
+    if (isSharedEgress(shared, suspect.first, at, ctx)) continue;
+    const graded = judgeSuspect(state, suspect, at, flights, ctx);
+    if (graded !== undefined) claims.set(suspect.context, claim(shared, suspect, at, graded, options));
+  }
+  return claims;
 }

@@ -1,13 +1,19 @@
 import { isAccepted } from '../../src/detection/client-context.ts';
-import { defineDetector, type StreamEvent } from '../../src/detection/contract.ts';
+import {
+  defineDetector,
+  type DetectorContext,
+  type FindingDraft,
+  type StreamEvent,
+} from '../../src/detection/contract.ts';
+import { latenessOf } from '../../src/detection/history.ts';
 import { grantKey, isMachine } from '../../src/detection/keys.ts';
-import { restate, type Standing } from '../../src/detection/standing.ts';
-import { isBefore } from '../../src/detection/use.ts';
+import { restate } from '../../src/detection/standing.ts';
 import { judgeDrift } from './drift.ts';
 import { judgeEscalation } from './escalation.ts';
-import { options } from './options.ts';
-import { initial, isSameToken, MAX_NOVELTIES, recordAccess, recordGrant, type State } from './state.ts';
-import { judgeViolations, MAX_VIOLATIONS, recordViolation } from './violation.ts';
+import { migrate } from './migrate.ts';
+import { options, type Options } from './options.ts';
+import { initial, isOpen, recordAccess, recordGrant, type State } from './state.ts';
+import { judgeViolations } from './violation.ts';
 
 function isGrant(event: StreamEvent): boolean {
   if (event.kind !== 'authorization') return false;
@@ -16,13 +22,20 @@ function isGrant(event: StreamEvent): boolean {
   );
 }
 
-/** Whether the state still holds what the claim was made on. What a full list has dropped is judged no more. */
-function isKept(state: State, { kind, suspect }: Standing): boolean {
-  if (kind === 'escalation') return state.tokens.some((token) => isSameToken(token, suspect));
-  const [list, limit] =
-    kind === 'drift' ? [state.novelties, MAX_NOVELTIES] : [state.violations, MAX_VIOLATIONS];
-  const [oldest] = list;
-  return oldest === undefined || list.length < limit || !isBefore(suspect, oldest.use);
+/** What is claimed of the grant now, as far as it was not before. */
+function judge(state: State, ctx: DetectorContext<Options>): FindingDraft[] {
+  const claims = [
+    ...judgeEscalation(state, ctx.config),
+    ...judgeViolations(state, ctx.config),
+    ...judgeDrift(state, ctx),
+  ];
+  const lateness = latenessOf(ctx);
+  return restate(
+    state.shared,
+    state.standing,
+    claims,
+    ({ kind, time }) => kind !== 'drift' || isOpen(state, time, lateness),
+  );
 }
 
 export const scopeDrift = defineDetector({
@@ -47,7 +60,8 @@ export const scopeDrift = defineDetector({
   ],
   config: options,
   scope: 'subject',
-  stateVersion: 1,
+  stateVersion: 2,
+  migrate,
   initial,
   key(event) {
     if (event.kind === 'authorization' ? !isGrant(event) : !isAccepted(event)) return null;
@@ -55,20 +69,11 @@ export const scopeDrift = defineDetector({
     return grantKey(isMachine(event) ? { ...event, sub: undefined } : event);
   },
   evaluate(event, state, ctx) {
-    let changed = true;
-    if (event.kind === 'authorization') recordGrant(state, event);
-    else {
-      changed = recordAccess(state, event, ctx.config.authorization_lag);
-      changed = recordViolation(state, event, ctx.config) || changed;
-    }
-    if (!changed) return undefined;
-    const claims = [
-      ...judgeEscalation(state, ctx.config),
-      ...judgeViolations(state, ctx.config),
-      ...judgeDrift(state, ctx),
-    ];
-    if (claims.length === 0 && state.standing.length === 0) return undefined;
-    return restate(state.standing, claims, (one) => isKept(state, one));
+    const lateness = latenessOf(ctx);
+    if (event.kind === 'authorization') recordGrant(state, event, ctx.config, lateness);
+    else if (!recordAccess(state, event, ctx.config, lateness)) return undefined;
+    return judge(state, ctx);
   },
+  review: judge,
   ttl: (config) => config.inactivity,
 });

@@ -1,16 +1,20 @@
 import type { Signal } from '../../schemas/finding.ts';
 import type { DetectorContext, FindingDraft } from '../../src/detection/contract.ts';
 import { routeFeature, scopeFeature } from '../../src/detection/features.ts';
+import { latenessOf } from '../../src/detection/history.ts';
 import { clientKey } from '../../src/detection/keys.ts';
-import { evidenceOfUse, suspectOfUse, type Use } from '../../src/detection/use.ts';
+import { evidenceOfUse, partyOf, suspectOfUse, type Use } from '../../src/detection/use.ts';
+import { isWrite, type Novelty } from './novelties.ts';
 import type { Options } from './options.ts';
+import { scopesOf } from './scopes.ts';
 import { sensitivityOf } from './sensitivity.ts';
-import { isSaturated, isWrite, type Novelty, type State } from './state.ts';
+import { isOpen, type State } from './state.ts';
 
 const DAY = 86_400_000;
 
-/** Whether the grant had a baseline by the time of `use`. */
+/** Whether the grant had a baseline by the time of `use`, and one that still told what is new. */
 function isLearned(state: State, use: Use, { learning_events, learning_days }: Options): boolean {
+  if (use.time >= (state.baseline.fullSince ?? Infinity)) return false;
   const enough = (state.early[learning_events - 1] ?? Infinity) < use.time;
   const today = Math.floor(use.time / DAY);
   return enough && state.days.filter((day) => day < today).length >= learning_days;
@@ -44,7 +48,7 @@ interface News {
   roleBound: boolean;
 }
 
-function newsAt(novelty: Novelty, state: State, ctx: DetectorContext<Options>): News {
+function newsAt(novelty: Novelty, client: string, state: State, ctx: DetectorContext<Options>): News {
   const { config } = ctx;
   const { use, machine } = novelty;
   const recent = state.novelties.filter(
@@ -56,9 +60,8 @@ function newsAt(novelty: Novelty, state: State, ctx: DetectorContext<Options>): 
   const consented = new Set(
     state.consents
       .filter(({ time }) => time <= use.time && time > use.time - config.release_window)
-      .flatMap(({ scope }) => scope),
+      .flatMap(({ scope }) => scopesOf(state, scope)),
   );
-  const client = clientKey(use) ?? '';
   const peers = new Map<string, Peers>();
   const isNews = (name: string, feature: string) => {
     const standing = machine ? 'none' : peersOf(feature, client, use, ctx);
@@ -72,7 +75,9 @@ function newsAt(novelty: Novelty, state: State, ctx: DetectorContext<Options>): 
     .flatMap((one) => one.operations)
     .filter((operation) => isNews(operation, routeFeature(operation)));
   const sensitivity = sensitivityOf(config);
-  const neverWrote = state.firstWrite === null || recent.some((one) => state.firstWrite === one.use.time);
+  const { firstWrite } = state;
+  const neverWrote =
+    firstWrite === null || firstWrite > use.time || recent.some((one) => firstWrite === one.use.time);
   const sensitiveScopes = scopes.filter((scope) => sensitivity.scope(scope));
   const sensitiveOperations = operations.filter(
     (one) => sensitivity.operation(one) || (neverWrote && isWrite(one.split(' ', 1)[0])),
@@ -118,32 +123,37 @@ function grade(
  */
 export function judgeDrift(state: State, ctx: DetectorContext<Options>): FindingDraft[] {
   const { config } = ctx;
-  if (isSaturated(state)) return [];
+  const lateness = latenessOf(ctx);
   const claims: FindingDraft[] = [];
+  const told = state.standing.filter(({ kind, time }) => kind === 'drift' && !isOpen(state, time, lateness));
   for (const novelty of state.novelties) {
-    const { use } = novelty;
-    const { machine } = novelty;
-    const client = clientKey(use) ?? '';
-    const { population } = ctx.adoption(client, '', use.time);
-    const news = newsAt(novelty, state, ctx);
-    const graded = grade(news, { machine, peers: population - 1 }, config);
+    const { use, machine } = novelty;
+    if (!isOpen(state, use.time, lateness) || !isLearned(state, use, config)) continue;
+    const client = clientKey(partyOf(state.shared, use.token)) ?? '';
+    const peers = machine ? 0 : ctx.adoption(client, '', use.time).population - 1;
+    const news = newsAt(novelty, client, state, ctx);
+    const graded = grade(news, { machine, peers }, config);
     if (graded === undefined) continue;
-    const told = claims.filter(({ suspect }) => suspect.time > use.time - config.window);
-    if (told.some(({ confidence }) => confidence >= graded.confidence)) continue;
+    const before = [
+      ...told,
+      ...claims.map(({ suspect, confidence }) => ({ time: suspect.time, confidence })),
+    ];
+    const recent = before.filter(({ time }) => time > use.time - config.window);
+    if (recent.some(({ confidence }) => confidence >= graded.confidence)) continue;
     claims.push({
       kind: 'drift',
       ...graded,
-      reason: reasonOf(news, machine, population - 1),
+      reason: reasonOf(news, machine, peers),
       measures: {
         new_scopes: news.scopes.join(' '),
         new_operations: news.operations.join(', '),
         sensitive_scopes: news.sensitiveScopes.length,
         sensitive_operations: news.sensitiveOperations.length,
-        baseline_features: Object.keys(state.scopes).length + Object.keys(state.operations).length,
-        ...(!machine && { peers: population - 1 }),
+        baseline_features: Object.keys(state.baseline.times).length,
+        ...(!machine && { peers }),
       },
-      suspect: suspectOfUse(use),
-      evidence: [evidenceOfUse(use, use.origin)],
+      suspect: suspectOfUse(state.shared, use),
+      evidence: [evidenceOfUse(state.shared, use)],
     });
   }
   return claims;

@@ -1,21 +1,22 @@
 import type { FindingDraft } from '../../src/detection/contract.ts';
+import { scopeFeature } from '../../src/detection/features.ts';
 import { evidenceOfUse, suspectOfUse } from '../../src/detection/use.ts';
 import type { Options } from './options.ts';
+import { scopesOf } from './scopes.ts';
 import { sensitivityOf } from './sensitivity.ts';
-import { isSameToken, type State, type TokenSeen } from './state.ts';
+import type { State } from './state.ts';
+import { excessOf, type TokenSeen } from './tokens.ts';
 
 const DAY = 86_400_000;
-// Servers add these by themselves and often do not log them (OpenID Connect Core section 5.4, 11).
-const STANDARD = new Set(['openid', 'profile', 'email', 'address', 'phone', 'offline_access']);
-
-const excessOf = (scope: readonly string[], has: (one: string) => boolean) =>
-  scope.filter((one) => !STANDARD.has(one) && !has(one));
 
 /** A token that carries more than the authorization server says it issued. */
-function againstIssuance(state: State, token: TokenSeen, options: Options): FindingDraft | undefined {
-  const issuance = state.issued.find((one) => isSameToken(one, token));
-  if (issuance === undefined) return undefined;
-  const excess = excessOf(token.scope, (one) => issuance.scope.includes(one));
+function againstIssuance(
+  state: State,
+  token: TokenSeen,
+  issued: readonly string[],
+  options: Options,
+): FindingDraft | undefined {
+  const excess = excessOf(scopesOf(state, token.scope), (one) => issued.includes(one));
   if (excess.length === 0) return undefined;
   const sensitive = excess.filter(sensitivityOf(options).scope);
   const { first } = token;
@@ -23,24 +24,27 @@ function againstIssuance(state: State, token: TokenSeen, options: Options): Find
     kind: 'escalation',
     confidence: sensitive.length > 0 ? 0.92 : 0.8,
     signals: ['scope', 'lifecycle'],
-    reason: `The token carries ${quote(excess)}, which the authorization server did not put into it: it issued ${quote(issuance.scope)}`,
-    measures: { excess: excess.join(' '), issued: issuance.scope.join(' '), issuance_known: true },
-    suspect: suspectOfUse(first),
-    evidence: [evidenceOfUse(first, first.origin)],
+    reason: `The token carries ${quote(excess)}, which the authorization server did not put into it: it issued ${quote(issued)}`,
+    measures: { excess: excess.join(' '), issued: issued.join(' '), issuance_known: true },
+    suspect: suspectOfUse(state.shared, first),
+    evidence: [evidenceOfUse(state.shared, first)],
   };
 }
 
 /** A token whose issuance is not known, that carries what the grant's authorization events never gave. */
 function againstGrant(state: State, token: TokenSeen, options: Options): FindingDraft | undefined {
-  const { grantsSince, blindSince } = state;
-  const use = token.settled;
-  if (use === undefined || grantsSince === null || (blindSince !== null && blindSince <= use.time))
-    return undefined;
+  const { shared, granted, grantsSince } = state;
+  const { first, settled } = token;
+  const blindSince = Math.min(state.blindSince ?? Infinity, granted.fullSince ?? Infinity);
+  if (settled === undefined || grantsSince === null || blindSince <= settled) return undefined;
   // The token must have been issued under our eyes, or events before them may have granted the rest.
   const watched =
-    token.issued_at === undefined ? token.first.time >= grantsSince + DAY : token.issued_at >= grantsSince;
+    token.issued_at === undefined ? first.time >= grantsSince + DAY : token.issued_at >= grantsSince;
   if (!watched) return undefined;
-  const excess = excessOf(token.scope, (one) => (state.granted[one] ?? Infinity) <= use.time);
+  const excess = excessOf(
+    scopesOf(state, token.scope),
+    (one) => (granted.times[scopeFeature(one)] ?? Infinity) <= settled,
+  );
   if (excess.length === 0) return undefined;
   const sensitive = excess.filter(sensitivityOf(options).scope);
   return {
@@ -49,8 +53,8 @@ function againstGrant(state: State, token: TokenSeen, options: Options): Finding
     signals: ['scope'],
     reason: `The token carries ${quote(excess)}, which no authorization event of this grant ever gave, and no consent came in between`,
     measures: { excess: excess.join(' '), issuance_known: false },
-    suspect: suspectOfUse(use),
-    evidence: [evidenceOfUse(use, use.origin)],
+    suspect: suspectOfUse(shared, first),
+    evidence: [evidenceOfUse(shared, first)],
   };
 }
 
@@ -63,9 +67,11 @@ const quote = (scopes: readonly string[]) => `"${scopes.slice(0, 8).join(' ')}"`
 export function judgeEscalation(state: State, options: Options): FindingDraft[] {
   if (state.grantsSince === null) return [];
   return state.tokens.flatMap((token) => {
-    const issuanceKnown = state.issued.some((one) => isSameToken(one, token));
-    return (
-      (issuanceKnown ? againstIssuance(state, token, options) : againstGrant(state, token, options)) ?? []
-    );
+    const { issued } = token;
+    const claim =
+      issued === undefined
+        ? againstGrant(state, token, options)
+        : againstIssuance(state, token, scopesOf(state, issued), options);
+    return claim ?? [];
   });
 }

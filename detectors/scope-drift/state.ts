@@ -1,85 +1,81 @@
 import type { EnrichedAccessEvent } from '../../schemas/access-event.ts';
 import type { AuthorizationEvent } from '../../schemas/authorization-event.ts';
-import { operationOf } from '../../src/detection/features.ts';
-import { insertSorted } from '../../src/detection/history.ts';
-import { isMachine } from '../../src/detection/keys.ts';
+import { scopeFeature } from '../../src/detection/features.ts';
+import { insertSorted, latestOf, shrinkTo } from '../../src/detection/history.ts';
 import type { Standing } from '../../src/detection/standing.ts';
-import { isBefore, originOf, useOf, type Origin, type Use } from '../../src/detection/use.ts';
-import { MAX_LEARNING_EVENTS } from './options.ts';
+import { emptyShared, isLong, prune, type Shared, type Use } from '../../src/detection/use.ts';
+import { least, noFirsts, noteFirst, type Firsts } from './firsts.ts';
+import { recordFeatures, type Novelty } from './novelties.ts';
+import type { Options } from './options.ts';
+import { lookedAt, numberOfScopes, type ScopeList } from './scopes.ts';
+import { isOpenToken, matchIssuance, recordToken, type TokenSeen } from './tokens.ts';
+import { recordViolation, type Violation } from './violation.ts';
 
-const DAY = 86_400_000;
-const MAX_DAYS = 8;
-const MAX_TOKENS = 3;
-const MAX_ISSUED = 8;
-const MAX_CONSENTS = 4;
-/** Uses that brought something new and are kept; the oldest goes. */
-export const MAX_NOVELTIES = 12;
-/** A grant that uses more than this has no baseline worth the name; its routes are not templates, most likely. */
-const MAX_FEATURES = 256;
+/** Of these the latest stay, and of the last hours as many as fit. */
+const TOKENS = { least: 12, most: 32 };
+const ISSUED = { least: 8, most: 32 };
+const CONSENTS = { least: 8, most: 8 };
+const VIOLATIONS = { least: 24, most: 48 };
+const MAX_NOVELTIES = 32;
+/** Longest state, as characters of JSON. */
+const MAX_STATE = 24_000;
+/** Characters that a list of scopes commonly stays below. */
+const COMMON_SCOPES = 400;
+/** Scopes granted that are remembered; past them there is no telling what was not. */
+const GRANTED = { names: 96, characters: 3000 };
 
-/** A use with where it came from. */
-export type OriginatedUse = Use & { origin: Origin };
-
-/** A token in use: what it carries, its first use, and its first use at a time when its issuance must be known. */
-export interface TokenSeen {
+/** What an authorization event gave: a token, or consent. */
+export interface Issuance {
+  time: number;
+  event_id: string;
   jti?: string | undefined;
   token_hash?: string | undefined;
-  scope: string[];
-  issued_at?: number | undefined;
-  first: OriginatedUse;
-  settled?: OriginatedUse | undefined;
+  /** Number of the scopes. */
+  scope: number;
 }
 
-/** A use that was the first of the grant to show something. */
-export interface Novelty {
-  use: OriginatedUse;
-  machine: boolean;
-  scopes: string[];
-  operations: string[];
-}
-
-/** What is known of one grant. Everything is a first time or a short list by time, so that any order leaves the same. */
+/**
+ * What is known of one grant. Everything is a first time, or a list of what is recent by time, so the order in which
+ * events arrive and how often each does leave no trace: as long as no more tokens, issuances and the like than fit are
+ * in use within two allowed latenesses, and a token is used again within one or before 12 others are.
+ */
 export interface State {
+  shared: Shared;
+  lists: ScopeList[];
   /** First time an authorization event granted each scope. */
-  granted: Record<string, number>;
+  granted: Firsts;
   /** First authorization event that named its scopes; null where none has. */
   grantsSince: number | null;
   /** First authorization event that granted something without saying what. */
   blindSince: number | null;
-  consents: { time: number; event_id: string; scope: string[] }[];
-  issued: {
-    time: number;
-    event_id: string;
-    jti?: string | undefined;
-    token_hash?: string | undefined;
-    scope: string[];
-  }[];
+  consents: Issuance[];
+  issued: Issuance[];
+  /** Tokens that may be, or become, suspect. Sorted by first use. */
   tokens: TokenSeen[];
   /** First use of each scope and operation. */
-  scopes: Record<string, number>;
-  operations: Record<string, number>;
-  features: number;
+  baseline: Firsts;
   firstWrite: number | null;
+  /** Of the window before the last lateness, and since. Sorted by use. */
   novelties: Novelty[];
   /** Earliest distinct times and days of use. */
   early: number[];
   days: number[];
-  violations: { token: string; required: string[]; operation: string; use: OriginatedUse }[];
-  /** Latest event time seen: what is earlier arrived late. */
+  violations: Violation[];
+  /** Latest time of an access event: what is earlier arrived late. */
   latest: number;
   standing: Standing[];
 }
 
 export const initial = (): State => ({
-  granted: {},
+  shared: emptyShared(),
+  lists: [],
+  granted: noFirsts(),
   grantsSince: null,
   blindSince: null,
   consents: [],
   issued: [],
   tokens: [],
-  scopes: {},
-  operations: {},
-  features: 0,
+  baseline: noFirsts(),
   firstWrite: null,
   novelties: [],
   early: [],
@@ -89,149 +85,142 @@ export const initial = (): State => ({
   standing: [],
 });
 
-export const least = (a: number | null, b: number): number => (a === null ? b : Math.min(a, b));
+/** Lets go of claims, which stand, with the uses they were made on. */
+function forgetClaims(state: State, kind: string, gone: readonly Use[]): void {
+  if (gone.length === 0) return;
+  const ids = new Set(gone.map(({ event_id }) => event_id));
+  state.standing = state.standing.filter((one) => one.kind !== kind || !ids.has(one.event_id));
+}
 
-/** Keeps the `limit` smallest distinct numbers, sorted. */
-function keepEarliest(list: number[], value: number, limit: number): void {
-  if (list.length >= limit && value >= (list.at(-1) ?? value)) return;
-  if (list.includes(value)) return;
-  list.push(value);
-  list.sort((a, b) => a - b);
-  if (list.length > limit) list.pop();
+function keepTokens(state: State, stay: readonly TokenSeen[]): void {
+  const gone = state.tokens.filter((one) => !stay.includes(one));
+  state.tokens = [...stay];
+  forgetClaims(
+    state,
+    'escalation',
+    gone.map(({ first }) => first),
+  );
+}
+
+function keepViolations(state: State, stay: readonly Violation[]): void {
+  const gone = state.violations.filter((one) => !stay.includes(one));
+  state.violations = [...stay];
+  forgetClaims(
+    state,
+    'violation',
+    gone.map(({ use }) => use),
+  );
+}
+
+function pruneState(state: State): void {
+  const { tokens, novelties, violations, standing, issued, consents } = state;
+  prune(state.shared, {
+    uses: [
+      ...tokens.map(({ first }) => first),
+      ...novelties.map(({ use }) => use),
+      ...violations.map(({ use }) => use),
+    ],
+    tokens: standing.map(({ token }) => token),
+  });
+  const lists = new Set([...issued, ...consents, ...tokens].map(({ scope }) => scope));
+  for (const { issued: number } of tokens) if (number !== undefined) lists.add(number);
+  state.lists = state.lists.filter(({ number }) => lists.has(number));
+}
+
+/** Lets go of the oldest of the longest list. */
+function dropOldest(state: State): boolean {
+  const { tokens, novelties, violations, issued, consents } = state;
+  const most = Math.max(...[tokens, novelties, violations, issued, consents].map(({ length }) => length));
+  if (most === 0) return false;
+  if (tokens.length === most) keepTokens(state, tokens.slice(1));
+  else if (novelties.length === most) novelties.shift();
+  else if (violations.length === most) keepViolations(state, violations.slice(1));
+  else if (issued.length === most) issued.shift();
+  else consents.shift();
+  return true;
+}
+
+/** Whether the use of a claim `drift`, or of a novelty, is not settled yet and still in the history. */
+export function isOpen({ latest, novelties }: State, time: number, lateness: number): boolean {
+  return time >= latest - lateness && time >= (novelties[0]?.use.time ?? Infinity);
+}
+
+function tidy(state: State, { window }: Options, lateness: number, isOutsized: boolean): void {
+  const since = state.latest - 2 * lateness;
+  const tokenTime = ({ last, first }: TokenSeen) => ({ time: last, event_id: first.event_id });
+  const open = state.tokens.filter((one) => isOpenToken(state, one.issued_at, lateness));
+  keepTokens(state, latestOf(open, tokenTime, { ...TOKENS, since }));
+  state.issued = latestOf(state.issued, (one) => one, { ...ISSUED, since });
+  state.consents = latestOf(state.consents, (one) => one, { ...CONSENTS, since });
+  const violationTime = ({ last, use }: Violation) => ({ time: last, event_id: use.event_id });
+  keepViolations(state, latestOf(state.violations, violationTime, { ...VIOLATIONS, since }));
+  // What is open is held against the window before it.
+  const windowSince = state.latest - lateness - window;
+  state.novelties = state.novelties.filter(({ use }) => use.time >= windowSince).slice(-MAX_NOVELTIES);
+  state.standing = state.standing.filter(({ kind, time }) => kind !== 'drift' || time >= windowSince);
+  pruneState(state);
+  const { tokens, issued, consents, violations, novelties } = state;
+  const entries = [tokens, issued, consents, violations, novelties].reduce(
+    (sum, { length }) => sum + length,
+    0,
+  );
+  shrinkTo(
+    MAX_STATE,
+    state,
+    { entries, isLong: isOutsized },
+    {
+      dropOldest: () => dropOldest(state),
+      prune: () => pruneState(state),
+    },
+  );
 }
 
 /** What the authorization server granted. */
-export function recordGrant(state: State, event: AuthorizationEvent): void {
+export function recordGrant(
+  state: State,
+  event: AuthorizationEvent,
+  options: Options,
+  lateness: number,
+): void {
   // Without `scope` in the answer all that was asked for is granted (RFC 6749 section 5.1).
   const scope = event.scope ?? event.requested_scope;
-  if (scope === undefined) {
+  if (scope === undefined || lookedAt(scope).length < scope.length) {
     state.blindSince = least(state.blindSince, event.time);
     return;
   }
   const { time, event_id, jti, token_hash } = event;
   state.grantsSince = least(state.grantsSince, time);
-  for (const one of scope) state.granted[one] = least(state.granted[one] ?? null, time);
-  if (event.type === 'consent_granted') insertSorted(state.consents, { time, event_id, scope }, MAX_CONSENTS);
+  for (const one of scope) noteFirst(state.granted, scopeFeature(one), time, GRANTED);
+  const issuance = { time, event_id, jti, token_hash, scope: numberOfScopes(state, scope) };
+  if (event.type === 'consent_granted') insertSorted(state.consents, issuance);
   else if (jti !== undefined || token_hash !== undefined) {
-    insertSorted(state.issued, { time, event_id, jti, token_hash, scope }, MAX_ISSUED);
+    insertSorted(state.issued, issuance);
+    matchIssuance(state);
   }
+  tidy(state, options, lateness, lookedAt(scope).join(' ').length > COMMON_SCOPES);
 }
-
-/** Whether two records name the same token. */
-export function isSameToken(
-  a: { jti?: string | undefined; token_hash?: string | undefined },
-  b: { jti?: string | undefined; token_hash?: string | undefined },
-): boolean {
-  if (a.jti !== undefined && b.jti !== undefined) return a.jti === b.jti;
-  return a.token_hash !== undefined && a.token_hash === b.token_hash;
-}
-
-/** The use that an event is. Strings and origin are shared with the last one kept where they are the same. */
-export function originatedUse(state: State, event: EnrichedAccessEvent): OriginatedUse {
-  const like = state.tokens.at(-1)?.first;
-  const { ip, network } = event.enrichment;
-  const origin = like?.origin;
-  const same =
-    origin?.network.ip === ip &&
-    origin.network.class === network &&
-    origin.device.user_agent === event.user_agent &&
-    origin.device.ja4 === event.ja4;
-  return { ...useOf(event, like), origin: same ? origin : originOf(event) };
-}
-
-function recordToken(state: State, event: EnrichedAccessEvent, lag: number): boolean {
-  const { jti, token_hash, scope, iat } = event;
-  if (scope === undefined || (jti === undefined && token_hash === undefined)) return false;
-  const known = state.tokens.find((one) => isSameToken(one, event));
-  const isSettled = iat !== undefined && event.time >= iat + lag;
-  if (known === undefined) {
-    const first = originatedUse(state, event);
-    state.tokens.push({
-      jti,
-      token_hash,
-      scope,
-      issued_at: iat,
-      first,
-      settled: isSettled ? first : undefined,
-    });
-    state.tokens.sort((a, b) => (isBefore(a.first, b.first) ? -1 : 1));
-    if (state.tokens.length > MAX_TOKENS) state.tokens.shift();
-    return true;
-  }
-  const isFirst = isBefore(event, known.first);
-  if (isFirst) known.first = originatedUse(state, event);
-  const isFirstSettled = isSettled && (known.settled === undefined || isBefore(event, known.settled));
-  if (isFirstSettled) known.settled = originatedUse(state, event);
-  return isFirst || isFirstSettled;
-}
-
-/** First use of a feature, moved from the use that was thought to be the first. Returns whether the event is it. */
-function claimFirst(
-  state: State,
-  kind: 'scopes' | 'operations',
-  feature: string,
-  event: EnrichedAccessEvent,
-): boolean {
-  const first = state[kind][feature];
-  if (first !== undefined && first < event.time) return false;
-  const holder = state.novelties.find((one) => one[kind].includes(feature));
-  if (first === event.time && holder === undefined) return false;
-  if (holder !== undefined) {
-    if (!isBefore(event, holder.use)) return false;
-    holder[kind] = holder[kind].filter((one) => one !== feature);
-  }
-  return true;
-}
-
-function recordFeatures(state: State, event: EnrichedAccessEvent): boolean {
-  const teaches = event.enrichment.network !== 'anonymizer';
-  const operation = operationOf(event);
-  const scopes = (event.scope ?? []).filter((scope) => claimFirst(state, 'scopes', scope, event));
-  const operations =
-    operation !== undefined && claimFirst(state, 'operations', operation, event) ? [operation] : [];
-  if (teaches) {
-    for (const scope of scopes) learn(state, state.scopes, scope, event.time);
-    for (const one of operations) learn(state, state.operations, one, event.time);
-    if (isWrite(event.method)) state.firstWrite = least(state.firstWrite, event.time);
-    keepEarliest(state.early, event.time, MAX_LEARNING_EVENTS);
-    keepEarliest(state.days, Math.floor(event.time / DAY), MAX_DAYS);
-  }
-  if (scopes.length === 0 && operations.length === 0) return false;
-  const known = state.novelties.find(({ use }) => use.event_id === event.event_id);
-  if (known === undefined) {
-    state.novelties.push({ use: originatedUse(state, event), machine: isMachine(event), scopes, operations });
-    state.novelties.sort((a, b) => (isBefore(a.use, b.use) ? -1 : 1));
-  }
-  state.novelties = state.novelties
-    .filter((one) => one.scopes.length + one.operations.length > 0)
-    .slice(-MAX_NOVELTIES);
-  return true;
-}
-
-export function isWrite(method: string | undefined): boolean {
-  return method === 'POST' || method === 'PUT' || method === 'PATCH' || method === 'DELETE';
-}
-
-function learn(state: State, baseline: Record<string, number>, feature: string, time: number): void {
-  const first = baseline[feature];
-  if (first === undefined && state.features >= MAX_FEATURES) return;
-  if (first === undefined) state.features += 1;
-  baseline[feature] = first === undefined ? time : Math.min(first, time);
-}
-
-/** Whether so much was used that there is no telling what is new. */
-export const isSaturated = (state: State): boolean => state.features >= MAX_FEATURES;
 
 /**
  * What the gateway let the grant's tokens do.
  *
- * @param lag ms after which the authorization events of a moment have surely arrived
+ * @param lateness how far behind the latest event others may still come, ms
  * @returns whether anything changed that a claim can rest on
  */
-export function recordAccess(state: State, event: EnrichedAccessEvent, lag: number): boolean {
+export function recordAccess(
+  state: State,
+  event: EnrichedAccessEvent,
+  options: Options,
+  lateness: number,
+): boolean {
+  const { shared } = state;
+  const { next } = shared;
   const isLate = event.time < state.latest;
   state.latest = Math.max(state.latest, event.time);
-  const newToken = recordToken(state, event, lag);
+  const newToken = recordToken(state, event, options.authorization_lag, lateness);
   const newFeature = recordFeatures(state, event);
-  return isLate || newToken || newFeature;
+  const newViolation = recordViolation(state, event, options);
+  const isNew = newToken || newFeature || newViolation;
+  const isOutsized = isLong(event);
+  if (isNew || isOutsized || shared.next !== next) tidy(state, options, lateness, isOutsized);
+  return isLate || isNew;
 }

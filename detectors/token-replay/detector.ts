@@ -1,15 +1,29 @@
 import { isAccepted } from '../../src/detection/client-context.ts';
-import { defineDetector, type StreamEvent } from '../../src/detection/contract.ts';
+import {
+  defineDetector,
+  type DetectorContext,
+  type FindingDraft,
+  type StreamEvent,
+} from '../../src/detection/contract.ts';
+import { latenessOf } from '../../src/detection/history.ts';
 import { isMachine, subjectKey, tokenKey } from '../../src/detection/keys.ts';
 import { restate } from '../../src/detection/standing.ts';
 import { judgeBinding } from './binding.ts';
 import { judgeSession } from './judge.ts';
-import { options } from './options.ts';
-import { recordUse, type State } from './sessions.ts';
+import { migrate } from './migrate.ts';
+import { options, type Options } from './options.ts';
+import { initial, recordUse, type Session, type State } from './sessions.ts';
 
 /** Whether it is known that no person is behind the token: the same token on many machines is how they scale. */
 function isKnownMachine(event: StreamEvent): boolean {
   return isMachine(event) && (event.sub !== undefined || event.client_id !== undefined);
+}
+
+/** What is claimed of the sessions now, as far as it was not before. */
+function judge(state: State, sessions: readonly Session[], ctx: DetectorContext<Options>): FindingDraft[] {
+  return sessions.flatMap((session) =>
+    restate(state.shared, session.standing, judgeSession(state, session, ctx)),
+  );
 }
 
 export const tokenReplay = defineDetector({
@@ -35,8 +49,9 @@ export const tokenReplay = defineDetector({
   ],
   config: options,
   scope: 'subject',
-  stateVersion: 2,
-  initial: (): State => ({ sessions: [], retired: [], networks: {} }),
+  stateVersion: 3,
+  migrate,
+  initial,
   key(event) {
     if (event.kind !== 'access' || !isAccepted(event)) return null;
     if (isKnownMachine(event)) return event.cnf === undefined ? null : tokenKey(event);
@@ -48,12 +63,12 @@ export const tokenReplay = defineDetector({
     const claims = binding === undefined ? [] : [binding];
     // What stays inside a private network is a service passing a call on.
     if (isKnownMachine(event) || event.enrichment.network === 'private') return claims;
-    recordUse(state, event);
-    for (const session of state.sessions) {
-      if (session.contexts.length < 2) continue;
-      claims.push(...restate(session.standing, judgeSession(state, session, ctx)));
-    }
-    return claims;
+    const recorded = recordUse(state, event, latenessOf(ctx));
+    if (recorded === undefined) return claims;
+    // Who opened a session, and from where, counts in the subject's other sessions too.
+    const { session, isNews } = recorded;
+    return [...claims, ...judge(state, isNews ? state.sessions : [session], ctx)];
   },
+  review: (state, ctx) => judge(state, state.sessions, ctx),
   ttl: (config) => config.retention,
 });

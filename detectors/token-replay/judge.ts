@@ -6,13 +6,26 @@ import {
   describeNetwork,
   networksDiffer,
   sameStack,
+  type Network,
 } from '../../src/detection/client-context.ts';
 import type { DetectorContext, FindingDraft } from '../../src/detection/contract.ts';
 import { relayFeature } from '../../src/detection/features.ts';
 import { clientKey } from '../../src/detection/keys.ts';
-import { describeSpan, evidenceOfUse, isBefore, suspectOfUse, type Use } from '../../src/detection/use.ts';
+import {
+  describeSpan,
+  evidenceOfUse,
+  isBefore,
+  networkOfUse,
+  originOfUse,
+  partyOf,
+  suspectOfUse,
+  type Origin,
+  type Shared,
+  type Use,
+} from '../../src/detection/use.ts';
+import { nameOfNetwork } from './networks.ts';
 import type { Options } from './options.ts';
-import { byFirstUse, networkName, otherOpeners, type Context, type Session, type State } from './sessions.ts';
+import { byFirstUse, lastOf, otherOpeners, type Context, type Session, type State } from './sessions.ts';
 
 /** Suspect contexts of one session that are told; a token passed around does not fill an alert. */
 const TOLD = 3;
@@ -22,6 +35,26 @@ const EXPLAINED = 0.4;
 const isRented = (kind: NetworkClass) => kind === 'hosting' || kind === 'anonymizer';
 const isAccess = (kind: NetworkClass) => kind === 'residential' || kind === 'mobile';
 
+/** A context with where it is, by its first use. */
+interface Placed {
+  first: Use;
+  last: Use;
+  further: readonly Use[];
+  network: Network;
+  device: Origin;
+}
+
+function placed(shared: Shared, context: Context): Placed {
+  const { first, further } = context;
+  return {
+    first,
+    last: lastOf(context),
+    further,
+    network: networkOfUse(shared, first),
+    device: originOfUse(shared, first),
+  };
+}
+
 /** How a context relates to those the owner has been in. */
 type Relation = 'own' | 'stranger' | 'double' | 'exit';
 
@@ -30,7 +63,7 @@ type Relation = 'own' | 'stranger' | 'double' | 'exit';
  * double: the same browser in another version or with another TLS stack, on another network.
  * exit: nothing but a rented network tells it from the owner: a VPN, or a thief with the owner's user agent.
  */
-function relate(context: Context, own: readonly Context[]): Relation {
+function relate(context: Placed, own: readonly Placed[]): Relation {
   const elsewhere = own.every((one) => networksDiffer(one.network, context.network));
   if (!elsewhere) return 'own';
   const devices = own.map((one) => compareDevices(one.device, context.device));
@@ -40,7 +73,7 @@ function relate(context: Context, own: readonly Context[]): Relation {
 }
 
 /** First use by the owner after `use` that is known; undefined where the owner has not returned. */
-function ownerAfter(own: readonly Context[], use: Use): { use: Use; context: Context } | undefined {
+function ownerAfter(own: readonly Placed[], use: Use): { use: Use; context: Placed } | undefined {
   const uses = own.flatMap((context) => [context.first, context.last].map((one) => ({ use: one, context })));
   const [earliest] = uses
     .filter((one) => isBefore(use, one.use))
@@ -49,7 +82,7 @@ function ownerAfter(own: readonly Context[], use: Use): { use: Use; context: Con
 }
 
 /** Latest use by the owner before `use` that is known. */
-function ownerBefore(own: readonly Context[], use: Use): { use: Use; context: Context } | undefined {
+function ownerBefore(own: readonly Placed[], use: Use): { use: Use; context: Placed } | undefined {
   const uses = own.flatMap((context) => [context.first, context.last].map((one) => ({ use: one, context })));
   const [latest] = uses
     .filter((one) => isBefore(one.use, use))
@@ -61,14 +94,14 @@ function ownerBefore(own: readonly Context[], use: Use): { use: Use; context: Co
 function isOwnElsewhere(
   state: State,
   session: Session,
-  { network, device, first }: Context,
+  { network, device, first }: Placed,
   options: Options,
 ): boolean {
   return otherOpeners(state, session).some(
     (opener) =>
       opener.time <= first.time - options.own_after &&
-      !networksDiffer(opener.network, network) &&
-      compareDevices(opener.device, device) !== 'other',
+      !networksDiffer(opener, network) &&
+      compareDevices(opener, device) !== 'other',
   );
 }
 
@@ -76,8 +109,8 @@ function isOwnElsewhere(
  * Whether the caller is a backend that forwards the tokens of its users: of many, and of a good part of all users of
  * the client, which tells it from somebody who has stolen many tokens.
  */
-function isRelay({ first, network, device }: Context, ctx: DetectorContext<Options>): boolean {
-  const client = clientKey(first);
+function isRelay(shared: Shared, { first, network, device }: Placed, ctx: DetectorContext<Options>): boolean {
+  const client = clientKey(partyOf(shared, first.token));
   if (client === null || network.asn === undefined || isAccess(network.class)) return false;
   const { subjects, population } = ctx.adoption(client, relayFeature(network.asn, device.family), first.time);
   const { shared_relay_subjects: least, shared_relay_share: share } = ctx.config;
@@ -93,9 +126,9 @@ interface Claim {
 
 /** What the context as a whole justifies; it holds for every token used there. */
 function claimsOn(
-  context: Context,
+  context: Placed,
   relation: Relation,
-  own: readonly Context[],
+  own: readonly Placed[],
   state: State,
   options: Options,
 ): Claim[] {
@@ -119,7 +152,7 @@ function claimsOn(
   }
   // The subject must have a past without this network, or it is how they have always worked.
   const since = Math.min(...Object.values(state.networks));
-  const firstHere = state.networks[networkName(network)] ?? first.time;
+  const firstHere = state.networks[nameOfNetwork(network)] ?? first.time;
   const novel = firstHere >= first.time && since <= first.time - options.own_after;
   const [owner] = own;
   const alike = owner !== undefined && sameStack(owner.device, context.device) === true;
@@ -133,10 +166,11 @@ function claimsOn(
  * @param use the first use of the token in the context
  */
 function draft(
+  shared: Shared,
   claim: Claim,
   use: Use,
-  context: Context,
-  own: readonly Context[],
+  context: Placed,
+  own: readonly Placed[],
   explained: boolean,
 ): FindingDraft {
   const { first, last } = context;
@@ -173,10 +207,10 @@ function draft(
       owner_returned: after !== undefined,
       ...(sinceOwner !== undefined && { seconds_after_owner: Math.round(sinceOwner / 1000) }),
     },
-    suspect: suspectOfUse(use),
+    suspect: suspectOfUse(shared, use),
     evidence: rests
       .sort((a, b) => (isBefore(a.use, b.use) ? -1 : 1))
-      .map((one) => evidenceOfUse(one.use, one.context)),
+      .map((one) => evidenceOfUse(shared, one.use)),
   };
 }
 
@@ -186,8 +220,10 @@ function draft(
  * and an updated browser are learned. Two devices on two networks never share a token honestly.
  */
 export function judgeSession(state: State, session: Session, ctx: DetectorContext<Options>): FindingDraft[] {
-  const [owner, ...others] = byFirstUse(session.contexts);
-  if (owner === undefined || others.length === 0) return [];
+  if (session.contexts.length < 2) return [];
+  const { shared } = state;
+  const [owner, ...others] = byFirstUse(session.contexts).map((context) => placed(shared, context));
+  if (owner === undefined) return [];
   const own = [owner];
   const claims: FindingDraft[] = [];
   let told = session.gone;
@@ -197,7 +233,7 @@ export function judgeSession(state: State, session: Session, ctx: DetectorContex
       own.push(context);
       continue;
     }
-    const explained = isOwnElsewhere(state, session, context, ctx.config) || isRelay(context, ctx);
+    const explained = isOwnElsewhere(state, session, context, ctx.config) || isRelay(shared, context, ctx);
     if (told >= TOLD || (explained && relation === 'exit')) continue;
     const found = claimsOn(context, relation, own, state, ctx.config);
     if (found.length > 0) told += 1;
@@ -205,7 +241,7 @@ export function judgeSession(state: State, session: Session, ctx: DetectorContex
       for (const claim of found) {
         // A further token is more than the first sight of the context.
         if (use !== context.first && claim.kind === 'moved') continue;
-        claims.push(draft(claim, use, context, own, explained));
+        claims.push(draft(shared, claim, use, context, own, explained));
       }
     }
   }

@@ -5,7 +5,9 @@
 -- * A statement ends with `;` at the end of a line. One that begins with `-- @cluster` is for clusters only.
 -- * {{database}} and {{cluster}} come from configuration, {{retention.…}} is a number of seconds, fifty years at most.
 -- * {{local:x}} is the table that holds the rows: `x` itself on one server, `x_local` on each shard of a cluster,
---   where `x` is the Distributed table in front. Every shard gets every statement.
+--   where `x` is the Distributed table in front. Every server gets every statement: one by one, or with
+--   `store.on_cluster` through `ON CLUSTER`. With `store.replicated` every engine of the MergeTree family becomes its
+--   Replicated one.
 
 CREATE TABLE IF NOT EXISTS {{database}}.schema_migrations
 (

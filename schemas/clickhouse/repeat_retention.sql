@@ -12,3 +12,6 @@ ALTER TABLE {{database}}.{{local:audit_log}} MODIFY TTL toDateTime(at) + toInter
 ALTER TABLE {{database}}.{{local:dead_letters}} MODIFY TTL toDateTime(received_at) + toIntervalSecond({{retention.dead_letters}});
 ALTER TABLE {{database}}.{{local:token_custody}} MODIFY TTL toDateTime(expires_at);
 ALTER TABLE {{database}}.{{local:detector_state}} MODIFY TTL toDateTime(expires_at);
+-- What is known of an alert, or of a dead letter, outlives it: or it would be sent, or handed over, a second time.
+ALTER TABLE {{database}}.{{local:alert_deliveries}} MODIFY TTL toDateTime(at) + toIntervalSecond({{retention.alerts}}) + toIntervalDay(30);
+ALTER TABLE {{database}}.{{local:dead_letter_outcomes}} MODIFY TTL toDateTime(at) + toIntervalSecond({{retention.dead_letters}}) + toIntervalDay(30);

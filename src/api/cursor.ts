@@ -5,7 +5,7 @@ import type { AlertRow } from '../store/reads.ts';
 const position = z.tuple([z.number(), z.string()]);
 
 /** The cursor of the page that begins behind `row`. Opaque to callers. */
-export function toCursor(row: AlertRow): string {
+export function toCursor(row: Pick<AlertRow, 'updated' | 'alert_id'>): string {
   return Buffer.from(JSON.stringify([row.updated, row.alert_id])).toString('base64url');
 }
 

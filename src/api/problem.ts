@@ -99,6 +99,9 @@ function ofRecallError(error: RecallError): Problem | null {
       return unavailable('ClickHouse does not answer. Ask again later.', 'unavailable', error.retryAfter);
     case 'ERR_SOURCE_UNAVAILABLE':
       return unavailable('The worker does not take events right now. Send the same again later.');
+    case 'ERR_STATE_FENCED':
+      return unavailable('Another worker has taken over from this one. Send the same to that one.');
+    case 'ERR_PARTITIONING':
     case 'ERR_RESPONDER_REFUSED':
     case 'ERR_CUSTODY_OPEN':
       return new Problem(409, 'not_possible', error.message);

@@ -17,6 +17,7 @@ import {
   unavailable,
 } from './problem.ts';
 import { alertRoutes } from './routes/alerts.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { detectorRoutes } from './routes/detectors.ts';
 import { healthRoutes } from './routes/health.ts';
 import { ingestRoutes } from './routes/ingest.ts';
@@ -98,6 +99,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(alertRoutes(deps, publicUrl));
   await app.register(tokenRoutes(deps));
   await app.register(recallRoutes(deps));
+  await app.register(deadLetterRoutes(deps));
   await app.register(detectorRoutes(deps));
   await app.ready();
   return app;

@@ -1,7 +1,11 @@
 import { Command } from 'commander';
+import type { Config } from '../../schemas/config.ts';
 import { describeConfig, effectiveConfig } from '../config/describe.ts';
 import { readConfig } from '../config/load.ts';
 import { formatProblem, type LocatedProblem } from '../config/problem.ts';
+import type { ConfiguredDetector } from '../detection/configure.ts';
+import { isRecallError } from '../errors.ts';
+import { checkPartitioning } from '../sources/partitioning.ts';
 import { EXIT, withExit } from './exit.ts';
 
 const HELP = `
@@ -36,11 +40,32 @@ export function checkCommand(): Command {
           else printProblems(path, reading.problems);
           return EXIT.no;
         }
+        const { config, detectors } = reading.loaded;
+        const apart = partitioningProblems(config, detectors);
+        if (apart.length > 0) {
+          if (json) printJson({ valid: false, problems: apart.map((problem) => ({ problem })) });
+          else process.stderr.write(`${apart.join('\n')}\ntoken-recall: ${path} is not valid\n`);
+          return EXIT.no;
+        }
         if (json) printJson({ valid: true, problems: [], config: effectiveConfig(reading.loaded) });
         else process.stdout.write(describeConfig(reading.loaded));
         return EXIT.done;
       }),
     );
+}
+
+/** It looks at detectors and sources together, so no single line is at fault. */
+function partitioningProblems(config: Config, detectors: readonly ConfiguredDetector[]): string[] {
+  try {
+    checkPartitioning(
+      detectors.map(({ definition: { id, scope } }) => ({ id, scope })),
+      config,
+    );
+    return [];
+  } catch (error) {
+    if (isRecallError(error, 'ERR_PARTITIONING')) return error.message.split('\n');
+    throw error;
+  }
 }
 
 function printProblems(path: string, problems: readonly LocatedProblem[]): void {

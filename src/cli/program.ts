@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { version } from '../package.ts';
 import { backtestCommand } from './backtest.ts';
 import { checkCommand } from './check.ts';
+import { deadLettersCommand } from './dead-letters.ts';
 import { demoCommand } from './demo.ts';
 import { migrateCommand } from './migrate.ts';
 import { runCommand } from './run.ts';
@@ -42,6 +43,7 @@ export function createProgram(): Command {
     sqlCommand(),
     checkCommand(),
     migrateCommand(),
+    deadLettersCommand(),
   ];
   for (const command of commands) {
     program.addCommand(command);

@@ -9,7 +9,8 @@ import type { Stream } from '../sources/port.ts';
 import { createLogger } from '../telemetry/log.ts';
 import { EXIT, withExit } from './exit.ts';
 
-const STOP_DEADLINE = 30_000;
+/** What a stop may take past its deadline before the process just ends, ms. */
+const LAST_RESORT = 5_000;
 
 interface Options {
   config?: string;
@@ -64,21 +65,25 @@ export function runCommand(): Command {
         const log = createLogger(config.log_level);
         const worker = await createWorker({ ...config, sources }, { log, detectors });
         const stop = new AbortController();
-        const graceful = closeWithGrace({ delay: STOP_DEADLINE }, async ({ signal, err }) => {
-          if (err !== undefined) log.fatal({ err }, `stopping after a fault: ${messageOf(err)}`);
-          else if (signal !== undefined) log.info(`stopping on ${signal}`);
-          stop.abort();
-          await worker.stop();
-        });
+        const graceful = closeWithGrace(
+          { delay: config.stop_deadline + LAST_RESORT },
+          async ({ signal, err }) => {
+            if (err !== undefined) log.fatal({ err }, `stopping after a fault: ${messageOf(err)}`);
+            else if (signal !== undefined) log.info(`stopping on ${signal}`);
+            stop.abort();
+            await worker.stop();
+          },
+        );
         try {
           announce(worker, config.data_dir, config.policy.mode);
           await worker.run(stop.signal);
-          if (options.once !== true && !stop.signal.aborted) await aborted(stop.signal);
+          if (options.once !== true) await aborted(AbortSignal.any([stop.signal, worker.failed]));
+          worker.failed.throwIfAborted();
           await worker.idle();
           return EXIT.done;
         } finally {
-          graceful.uninstall();
           await worker.stop();
+          graceful.uninstall();
         }
       }),
     );
@@ -96,7 +101,10 @@ function sourcesOf({ file, authorizationFile, stdin = false, follow = false }: O
 }
 
 const aborted = (signal: AbortSignal) =>
-  new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 
 /** Says where everything is. On stderr: stdout is for alerts, where a sink puts them there. */
 function announce({ apiUrl, store }: Worker, dataDir: string, mode: string): void {

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { REPARTITION_GROUP } from '../../schemas/config-sources.ts';
 import { config } from '../../schemas/config.ts';
 import { formatPath, renderGot, type Problem } from './problem.ts';
 import { fieldOf, valueAt } from './schema-walk.ts';
@@ -39,7 +40,7 @@ export function crossChecks(input: unknown): Problem[] {
     ...repeats(select(input, ['authorization_servers', '*', 'issuer'])),
     ...defaults.slice(1).map(({ path }) => wrong(path, 'a second default server', 'true', 'one at most')),
     ...repeats(select(input, ['api', 'tokens', '*', 'name'])),
-    ...repeats(select(input, ['sources', '*', 'group_id'])),
+    ...groupOfRepartition(input),
     ...select(input, ['api', 'tokens', '*', 'token']).flatMap(shortToken),
     ...networks.flatMap(notNetwork),
     ...urls.flatMap(notUrl),
@@ -153,13 +154,55 @@ const mayBeOutside = (hostname: string) => {
   return !here && (!ipaddr.isValid(host) || isPublic(host));
 };
 
-/** A cluster is named and its shards are listed, or neither. */
+/** The group that detects reads another topic than those that gather, so it must have a name of its own. */
+function groupOfRepartition(input: unknown): Problem[] {
+  const own = valueAt(input, ['repartition', 'group_id']) ?? REPARTITION_GROUP;
+  if (valueAt(input, ['repartition']) === undefined) return [];
+  return select(input, ['sources', '*', 'group_id'])
+    .filter(({ value }) => value === own)
+    .map(({ path, value }) =>
+      wrong(path, 'the consumer group of `repartition`', renderGot(value, false), 'another name'),
+    );
+}
+
+/** How a cluster is named, how its tables are made, and what needs what. */
 function cluster(input: unknown): Problem[] {
-  const [name] = select(input, ['store', 'cluster']);
-  const [shard] = select(input, ['store', 'shards', '*']);
-  if ((name === undefined) === (shard === undefined)) return [];
-  const [has, lacks] = name === undefined ? ['shards', 'cluster'] : ['cluster', 'shards'];
-  return [wrong(['store', has], `store.${has} needs store.${lacks}`, 'one of them', 'both, or neither')];
+  const store = (name: string) => {
+    const value = valueAt(input, ['store', name]);
+    return Array.isArray(value) && value.length === 0 ? undefined : value;
+  };
+  const [name, shards, url] = [store('cluster'), store('shards'), store('url')];
+  const [onCluster, replicated] = [store('on_cluster') === true, store('replicated') === true];
+  const one = (option: string, problem: string, expected: string) =>
+    wrong(['store', option], problem, 'one of them', expected);
+  const problems: Problem[] = [];
+  if (name !== undefined && shards === undefined && !onCluster) {
+    const expected = 'store.shards, or on_cluster: true where the cluster has Keeper';
+    problems.push(one('cluster', 'store.cluster needs to know where its tables are made', expected));
+  }
+  if (name !== undefined && url === undefined) {
+    problems.push(one('cluster', 'store.cluster needs store.url', 'the URL of one of its servers'));
+  }
+  // It becomes part of statements.
+  if (typeof name === 'string' && !/^[\w.-]+$/.test(name)) {
+    problems.push(
+      wrong(['store', 'cluster'], 'not a cluster name', renderGot(name, false), 'letters, digits, _ . -'),
+    );
+  }
+  if (shards !== undefined && name === undefined) {
+    problems.push(one('shards', 'store.shards needs store.cluster', 'both, or neither'));
+  }
+  if (onCluster && name === undefined) {
+    problems.push(one('on_cluster', 'store.on_cluster needs store.cluster', 'the name of the cluster'));
+  }
+  if (onCluster && shards !== undefined) {
+    const expected = 'one of them: either says where tables are made';
+    problems.push(wrong(['store', 'on_cluster'], 'store.on_cluster beside store.shards', 'both', expected));
+  }
+  if (replicated && !onCluster) {
+    problems.push(one('replicated', 'store.replicated needs store.on_cluster', 'on_cluster: true'));
+  }
+  return problems;
 }
 
 /** Either alphabet of base64, as custody reads it. */

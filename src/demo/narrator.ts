@@ -1,7 +1,7 @@
 import type { Action } from '../../schemas/action.ts';
 import type { Alert } from '../../schemas/alert.ts';
 import type { Finding } from '../../schemas/finding.ts';
-import type { WorkerObserver } from '../pipeline/worker.ts';
+import type { WorkerObserver } from '../pipeline/road.ts';
 import type { Timeline } from './timeline.ts';
 
 /** Tells the timeline what the worker found, decided and did, and remembers it for the verdict. */

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { clientCredential } from '../../schemas/config-authorization-server.ts';
 import { parseConfig } from '../config/load.ts';
-import { createWorker, type Worker, type WorkerObserver } from '../pipeline/worker.ts';
+import type { WorkerObserver } from '../pipeline/road.ts';
+import { createWorker, type Worker } from '../pipeline/worker.ts';
 import type { Logger } from '../telemetry/log.ts';
 import {
   startAuthorizationServer,

@@ -10,6 +10,9 @@ export interface Network {
   city?: string | undefined;
 }
 
+/** What tells two networks apart. */
+export type Where = Pick<Network, 'ip' | 'asn' | 'city'>;
+
 /** The program and machine that call, as far as a request shows them. */
 export interface Device {
   user_agent?: string | undefined;
@@ -40,12 +43,26 @@ export function networkOf({ enrichment: where }: EnrichedAccessEvent): Network {
   return { class: where.network, ip, asn, as_org, country, city };
 }
 
+/** The beginning of a text; a pair of surrogates that the cut would halve goes as a whole. */
+export function clip(text: string | undefined, characters: number): string | undefined {
+  if (text === undefined || text.length <= characters) return text;
+  return text.slice(0, characters).replace(/[\ud800-\udbff]$/, '');
+}
+
+/** More of a user agent than this tells no two devices apart and makes evidence long. */
+const USER_AGENT_CHARACTERS = 256;
+
 export function deviceOf({ user_agent, ja4, enrichment }: EnrichedAccessEvent): Device {
-  return { user_agent, family: enrichment.ua_family, os: enrichment.ua_os, ja4 };
+  return {
+    user_agent: clip(user_agent, USER_AGENT_CHARACTERS),
+    family: enrichment.ua_family,
+    os: enrichment.ua_os,
+    ja4,
+  };
 }
 
 /** Leading part of an address that one site or provider block shares: /16 of IPv4, /32 of IPv6. */
-function blockOf(ip: string): string {
+export function blockOf(ip: string): string {
   return ip.split(/[.:]/, 2).join('.');
 }
 
@@ -53,7 +70,7 @@ function blockOf(ip: string): string {
  * Whether two networks are surely two. Operators hand out addresses from many blocks, so within one autonomous system
  * it takes another block of the same family and another city; without autonomous systems, another block.
  */
-export function networksDiffer(a: Network, b: Network): boolean {
+export function networksDiffer(a: Where, b: Where): boolean {
   if (a.ip === b.ip) return false;
   if (a.asn !== undefined && b.asn !== undefined && a.asn !== b.asn) return true;
   if (a.ip.includes(':') !== b.ip.includes(':') || blockOf(a.ip) === blockOf(b.ip)) return false;
@@ -129,7 +146,7 @@ export function describeDevice({ family, os, user_agent }: Device): string {
 }
 
 /** A network in a few words, for reasons. */
-export function describeNetwork({ asn, as_org, city, country, class: kind }: Network): string {
+export function describeNetwork({ asn, as_org, city, country, class: kind }: Omit<Network, 'ip'>): string {
   const place = city === undefined ? country : country === undefined ? city : `${city}, ${country}`;
   const system = as_org ?? (asn === undefined ? undefined : `AS${asn}`);
   const parts = [

@@ -92,10 +92,20 @@ export interface DetectorDefinition<S, C> {
   readonly scope: KeyScope;
   /** Raised whenever the shape of the state changes. */
   readonly stateVersion: number;
+  /**
+   * Makes a state of this version of one of an older version `from`, as read from a checkpoint; undefined where nothing
+   * can be made of it, and the key begins anew. Needed from version 2 on.
+   */
+  migrate?(state: unknown, from: number): S | undefined;
   initial(): S;
   /** Key of the state the event belongs to, or null where the detector has no use for the event. */
   key(event: StreamEvent): string | null;
   evaluate(event: StreamEvent, state: S, ctx: DetectorContext<C>): FindingDraft[] | undefined;
+  /**
+   * Judges the state anew without a new event. The runtime asks once the population that `evaluate` consulted through
+   * `ctx.adoption` is complete, so that what is claimed in the end depends on the events alone, not on their order.
+   */
+  review?(state: S, ctx: DetectorContext<C>): FindingDraft[] | undefined;
   /** How long, in ms of event time after its last event, a key's state is kept. */
   ttl(config: C): number;
 }

@@ -1,15 +1,13 @@
-/** Distinct subjects counted exactly, with the time of each one's first use. */
+import { createSketch, type Sketch } from './sketch.ts';
+
+/** Distinct subjects counted exactly, as of any time. */
 const EXACT = 64;
-/** Registers of the sketch beyond that: a power of two. The standard error is 1.04/√256 = 6.5 %. */
-const REGISTERS = 256;
-const INDEX_BITS = 8;
-const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS);
 
 /**
- * Counts distinct subjects in bounded memory. The {@link EXACT} subjects with the earliest first uses are kept by
- * name and time, so that small counts are exact as of any event time; all are in a HyperLogLog sketch (Flajolet et al.
- * 2007) as soon as there are more. Counting is idempotent and takes any order, so neither duplicates nor late arrivals
- * change what it ends at.
+ * Counts distinct subjects in bounded memory, as of any event time. The subjects with the earliest first uses are kept
+ * by name and time, so that counts up to {@link EXACT} are exact; as soon as there are more, all are in a sketch that
+ * remembers when each of its registers rose. Counting is idempotent and takes any order: the count as of a time is a
+ * function of the uses up to that time and of nothing that comes after it.
  */
 export interface Distinct {
   /**
@@ -19,10 +17,22 @@ export interface Distinct {
    * @returns whether this changed anything
    */
   add(subject: string, hash: number, time: number): boolean;
-  /** Subjects whose first use was at `at` or before; past the exact count, an estimate of all of them. */
+  /** Subjects whose first use was at `at` or before; above 64 an estimate. */
   count(at: number): number;
   /** Earliest use of all, Infinity where there was none. */
   readonly first: number;
+  /** All of it as plain data, of which {@link createDistinct} makes an equal one. */
+  encode(): EncodedDistinct;
+}
+
+/** A {@link Distinct} as JSON keeps it. */
+export interface EncodedDistinct {
+  /** The subjects known by name, each with the time of its first use. */
+  firsts: [subject: string, time: number][];
+  /** The sketch, base64, where there is one. */
+  sketch?: string | undefined;
+  /** Absent where there was no use. */
+  first?: number | undefined;
 }
 
 /** FNV-1a (32 bits) with the final mix of MurmurHash3, for the sketch and nothing else. */
@@ -36,34 +46,15 @@ export function hash32(text: string): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** Puts a hash into the sketch; returns whether a register rose. */
-function sketchIn(registers: Uint8Array, hash: number): boolean {
-  const index = hash >>> (32 - INDEX_BITS);
-  const rank = Math.clz32((hash << INDEX_BITS) | (1 << (INDEX_BITS - 1))) + 1;
-  if (rank <= (registers[index] ?? 0)) return false;
-  registers[index] = rank;
-  return true;
-}
-
-function estimate(registers: Uint8Array): number {
-  let sum = 0;
-  let empty = 0;
-  for (const rank of registers) {
-    sum += 2 ** -rank;
-    if (rank === 0) empty += 1;
-  }
-  const raw = (ALPHA * REGISTERS * REGISTERS) / sum;
-  // Linear counting is the better estimator while many registers are empty.
-  const value = raw <= 2.5 * REGISTERS && empty > 0 ? REGISTERS * Math.log(REGISTERS / empty) : raw;
-  return Math.round(value);
-}
-
-/** Creates an empty counter. It takes about 100 bytes a subject up to 64 subjects, and 300 bytes more beyond. */
-export function createDistinct(): Distinct {
-  const firsts = new Map<string, number>();
-  let registers: Uint8Array | null = null;
-  let first = Infinity;
-  let latest = -Infinity;
+/**
+ * Creates a counter, empty or as it was encoded. It takes about 100 bytes a subject up to 64 subjects, and 5 to 10 KB
+ * more beyond.
+ */
+export function createDistinct(encoded?: EncodedDistinct): Distinct {
+  const firsts = new Map<string, number>(encoded?.firsts);
+  let sketch: Sketch | null = encoded?.sketch === undefined ? null : createSketch(encoded.sketch);
+  let first = encoded?.first ?? Infinity;
+  let latest = Math.max(-Infinity, ...firsts.values());
 
   function dropLatest(): void {
     let drop: string | undefined;
@@ -83,30 +74,32 @@ export function createDistinct(): Distinct {
   return {
     add(subject, hash, time) {
       if (time < first) first = time;
-      let rose = false;
-      if (registers !== null) {
-        rose = sketchIn(registers, hash);
-        if (time >= latest) return rose;
-      }
+      const rose = sketch?.add(hash, time) ?? false;
+      // One more than is exact: it tells that an estimate is due, as of its time.
+      if (firsts.size > EXACT && time >= latest) return rose;
       const known = firsts.get(subject);
       if (known !== undefined && time >= known) return rose;
       firsts.set(subject, time);
-      if (known === undefined && firsts.size > EXACT) {
-        if (registers === null) {
-          registers = new Uint8Array(REGISTERS);
-          for (const name of firsts.keys()) sketchIn(registers, hash32(name));
-        }
-        dropLatest();
-      } else if (time > latest) latest = time;
+      if (time > latest) latest = time;
+      if (firsts.size > EXACT && sketch === null) {
+        sketch = createSketch();
+        for (const [name, since] of firsts) sketch.add(hash32(name), since);
+      }
+      if (firsts.size > EXACT + 1) dropLatest();
       return true;
     },
     count(at) {
       let exact = 0;
       for (const time of firsts.values()) if (time <= at) exact += 1;
-      return exact < EXACT || registers === null ? exact : Math.max(EXACT + 1, estimate(registers));
+      return exact <= EXACT || sketch === null ? exact : Math.max(exact, sketch.estimate(at));
     },
     get first() {
       return first;
     },
+    encode: () => ({
+      firsts: [...firsts],
+      ...(sketch !== null && { sketch: sketch.encode() }),
+      ...(first !== Infinity && { first }),
+    }),
   };
 }

@@ -22,11 +22,6 @@ export function tokenKey(event: Identity): string | null {
   return event.token_hash ?? null;
 }
 
-/** Key of the session (`sid`), else of the token; null where the event names neither. */
-export function sessionKey(event: Identity): string | null {
-  return event.sid === undefined ? tokenKey(event) : scoped(event, event.sid);
-}
-
 /** Key of the subject; null where the event names none. */
 export function subjectKey(event: Identity): string | null {
   return event.sub === undefined ? null : scoped(event, event.sub);

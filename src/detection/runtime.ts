@@ -1,108 +1,183 @@
 import type { Finding } from '../../schemas/finding.ts';
 import type { ConfiguredDetector } from './configure.ts';
-import type { DetectorContext, StreamEvent } from './contract.ts';
+import type { Adoption, DetectorContext, FindingDraft, StreamEvent } from './contract.ts';
 import { completeFinding } from './finding.ts';
-import { createLru } from './lru.ts';
-import { createPopulation } from './population.ts';
+import { createKeyedState, type Held, type StateKey, type StateRow } from './keyed-state.ts';
+import { adoptionOver, createPopulation, POPULATION, type Population } from './population.ts';
+import { createReviews } from './reviews.ts';
 
-/** States past their time to live that are dropped with each event: more than one, so that the dead never pile up. */
-const DROPPED_PER_EVENT = 2;
-
-/** Runs detectors over events, one after the other. */
+/** Runs detectors over the events of one state partition, one after the other. */
 export interface Detection {
   /** Evaluates an event with every detector that has a use for it; gives the findings it completed. */
   process(event: StreamEvent): Finding[];
+  /**
+   * Judges once more what rested on a population that is complete by now: of uses that the watermark has left behind
+   * by more than the allowed lateness.
+   */
+  review(watermark: number): Finding[];
+  /** States that the events need and memory does not hold: they are to be loaded before. */
+  missing(events: readonly StreamEvent[]): StateKey[];
+  /** The same for what {@link Detection.review} would look at. */
+  missingForReview(watermark: number): StateKey[];
+  /** Takes in what a checkpoint held. */
+  load(rows: readonly StateRow[]): void;
+  /** Reviews that a checkpoint says are to come, of states that need not be in memory. */
+  schedule(reviews: readonly (StateKey & { review_at: number })[]): void;
+  /** What changed since the last {@link Detection.settle}, as rows of a checkpoint. */
+  changed(): StateRow[];
+  /** Says that all changes are durable. */
+  settle(): void;
+  /** Lets go of the states used longest ago until at most `limit` are left. */
+  shrink(limit: number): void;
   /** States held in memory, by detector. */
   keys(): Record<string, number>;
+  /** What the subjects of each client use, as far as this partition knows. */
+  readonly population: Population;
+}
+
+export interface DetectionOptions {
+  detectors: readonly ConfiguredDetector[];
+  /** How far behind the watermark events may still arrive, ms. */
+  allowedLateness: number;
+  /** Populations of other partitions, which share no subject with this one. */
+  others?: (() => Iterable<Pick<Population, 'adoption'>>) | undefined;
+  /** Told of a detector that threw; that detector then skips the event, the others do not. */
+  onError: (detector: string, event: StreamEvent, error: unknown) => void;
 }
 
 interface Slot extends ConfiguredDetector {
-  readonly space: number;
-  readonly ttl: number;
+  readonly number: number;
   readonly context: DetectorContext<unknown>;
-  keys: number;
-}
-
-interface Held {
-  readonly slot: Slot;
-  state: unknown;
-  /** Event time of the latest event of the key. */
-  last: number;
 }
 
 /**
- * Creates the runtime: keyed states in memory, the population of each client, and completion of findings.
- * It knows no clock but the events' own, so the same events in the same order give the same findings anywhere.
- *
- * @param options.maxKeys states kept over all detectors; past it the one used longest ago goes
- * @param options.onError told of a detector that threw; that detector then skips the event, the others do not
+ * Creates the runtime: keyed states, the population of each client, and completion of findings. It knows no clock but
+ * the events' own, so the same events give the same findings anywhere.
  */
-export function createDetection(options: {
-  detectors: readonly ConfiguredDetector[];
-  maxKeys: number;
-  onError(detector: string, event: StreamEvent, error: unknown): void;
-}): Detection {
+export function createDetection(options: DetectionOptions): Detection {
+  const { detectors, allowedLateness, onError, others = () => [] } = options;
   const population = createPopulation();
-  const slots: Slot[] = options.detectors.map((detector, space) => ({
+  const states = createKeyedState(
+    detectors.map(({ definition, config }) => ({
+      id: definition.id,
+      version: definition.stateVersion,
+      ttl: definition.ttl(config),
+      initial: () => definition.initial() as unknown,
+      migrate: definition.migrate?.bind(definition),
+    })),
+  );
+  const reviews = createReviews<StateKey & { review_at: number }>();
+  /** Watermark as far as is known here: the latest event time, or what a review was told. */
+  let latest = -Infinity;
+  /** The earliest time at which something consulted in the evaluation under way will be complete. */
+  let completeAt = Infinity;
+
+  function consult(client: string, feature: string, at: number): Adoption {
+    const complete = at + allowedLateness;
+    if (complete > latest) completeAt = Math.min(completeAt, complete);
+    return adoptionOver([population, ...others()], client, feature, at);
+  }
+  const slots: Slot[] = detectors.map((detector, number) => ({
     ...detector,
-    space,
-    ttl: detector.definition.ttl(detector.config),
-    context: {
-      config: detector.config,
-      adoption: (client, feature, at) => population.adoption(client, feature, at),
-    },
-    keys: 0,
+    number,
+    context: { config: detector.config, adoption: consult },
   }));
-  const states = createLru<Held>(slots.length);
+  const numbers = new Map(slots.map(({ definition, number }) => [definition.id, number]));
 
-  function dropOldest(held: Held): void {
-    held.slot.keys -= 1;
-    states.dropOldest();
-  }
-
-  function dropExpired(now: number): void {
-    for (let i = 0; i < DROPPED_PER_EVENT; i += 1) {
-      const held = states.oldest();
-      if (held === undefined || now - held.last <= held.slot.ttl) return;
-      dropOldest(held);
+  /** Runs one judgement and notes when it is to be reviewed. */
+  function judge(slot: Slot, held: Held, run: () => FindingDraft[] | undefined): Finding[] {
+    completeAt = Infinity;
+    const drafts = run() ?? [];
+    if (slot.definition.review !== undefined && completeAt !== Infinity && held.reviewAt !== completeAt) {
+      held.reviewAt = completeAt;
+      reviews.add(completeAt, { space: slot.definition.id, key: held.key, review_at: completeAt });
     }
+    return drafts.map((draft) => completeFinding(slot.definition.id, draft));
   }
 
-  function stateOf(slot: Slot, key: string, time: number): Held {
-    const known = states.get(slot.space, key);
-    if (known !== undefined) {
-      if (time - known.last > slot.ttl) known.state = slot.definition.initial();
-      if (time > known.last) known.last = time;
-      return known;
-    }
-    const held: Held = { slot, state: slot.definition.initial(), last: time };
-    states.add(slot.space, key, held);
-    slot.keys += 1;
-    const oldest = states.size > options.maxKeys ? states.oldest() : undefined;
-    if (oldest !== undefined) dropOldest(oldest);
-    return held;
-  }
+  /** Those of the reviews due that were not put off or held already. */
+  const isStillDue = ({ space, key, review_at }: StateKey & { review_at: number }) => {
+    const number = numbers.get(space);
+    if (number === undefined) return false;
+    const held = states.get(number, key);
+    return held === undefined || held.reviewAt === review_at;
+  };
+  let waiting: (StateKey & { review_at: number })[] = [];
+  const takeDue = (watermark: number) => {
+    waiting = [...waiting, ...reviews.due(watermark)].filter(isStillDue);
+    return waiting;
+  };
 
   return {
+    population,
     process(event) {
       population.observe(event);
-      dropExpired(event.time);
+      if (event.kind === 'access' && event.time > latest) latest = event.time;
       const findings: Finding[] = [];
       for (const slot of slots) {
-        const { definition, context } = slot;
+        const { definition, context, number } = slot;
         try {
           const key = definition.key(event);
           if (key === null) continue;
-          const { state } = stateOf(slot, key, event.time);
-          for (const draft of definition.evaluate(event, state, context) ?? []) {
-            findings.push(completeFinding(definition.id, draft));
-          }
+          const held = states.at(number, key, event.time);
+          findings.push(...judge(slot, held, () => definition.evaluate(event, held.state, context)));
         } catch (error) {
-          options.onError(definition.id, event, error);
+          onError(definition.id, event, error);
         }
       }
       return findings;
     },
-    keys: () => Object.fromEntries(slots.map(({ definition, keys }) => [definition.id, keys])),
+    review(watermark) {
+      latest = Math.max(latest, watermark);
+      const findings: Finding[] = [];
+      for (const { space, key } of takeDue(watermark)) {
+        const slot = slots[numbers.get(space) ?? -1];
+        const held = slot === undefined ? undefined : states.touch(slot.number, key);
+        if (slot === undefined || held === undefined) continue;
+        held.reviewAt = undefined;
+        findings.push(...judge(slot, held, () => slot.definition.review?.(held.state, slot.context)));
+      }
+      waiting = [];
+      return findings;
+    },
+    missing(events) {
+      const missing = new Map<string, StateKey>();
+      for (const event of events) {
+        for (const { definition, number } of slots) {
+          const key = keyOf(definition, event);
+          if (key === null || states.get(number, key) !== undefined) continue;
+          missing.set(`${number} ${key}`, { space: definition.id, key });
+        }
+      }
+      return [...missing.values()];
+    },
+    missingForReview: (watermark) =>
+      takeDue(watermark).filter(({ space, key }) => states.get(numbers.get(space) ?? -1, key) === undefined),
+    load(rows) {
+      population.load(rows.filter(({ space }) => space === POPULATION));
+      states.load(rows);
+    },
+    schedule(scheduled) {
+      for (const review of scheduled) reviews.add(review.review_at, review);
+    },
+    changed: () => [...states.changed(), ...population.changed()],
+    settle() {
+      states.settle();
+      population.settle();
+    },
+    shrink: (limit) => states.shrink(limit),
+    keys: () => {
+      const counts = states.counts();
+      return Object.fromEntries(slots.map(({ definition, number }) => [definition.id, counts[number] ?? 0]));
+    },
   };
+}
+
+/** The key, or null also where the detector fails to tell: that shows again, and is told, when the event is evaluated. */
+function keyOf(definition: Slot['definition'], event: StreamEvent): string | null {
+  try {
+    return definition.key(event);
+  } catch {
+    return null;
+  }
 }

@@ -1,10 +1,14 @@
-import type { FindingDraft, SuspectUse } from './contract.ts';
+import type { FindingDraft } from './contract.ts';
+import { suspectOfUse, tokenOf, type Shared } from './use.ts';
 
 /** A claim a detector has made and not taken back. Plain data, kept in its state. */
 export interface Standing {
   kind: string;
   confidence: number;
-  suspect: SuspectUse;
+  /** The suspect use, with the number of its token in the state. */
+  event_id: string;
+  time: number;
+  token: number;
 }
 
 /**
@@ -13,23 +17,24 @@ export interface Standing {
  * arrives late can explain a use that was claimed without it.
  *
  * @param standing what was claimed, brought up to date
- * @param isKept whether the history still holds the suspect use; where it does not, the claim stands without more words
+ * @param isOpen whether the history still tells about the suspect use; where it does not, the claim stands without
+ *   more words
  */
 export function restate(
+  shared: Shared,
   standing: Standing[],
   claims: readonly FindingDraft[],
-  isKept: (one: Standing) => boolean = () => true,
+  isOpen: (one: Standing) => boolean = () => true,
 ): FindingDraft[] {
   if (standing.length === 0 && claims.length === 0) return [];
   const said: FindingDraft[] = [];
-  const same = (a: Standing | FindingDraft, b: Standing | FindingDraft) =>
-    a.kind === b.kind && a.suspect.event_id === b.suspect.event_id;
-  for (const { kind, suspect } of standing.filter(
-    (one) => isKept(one) && !claims.some((claim) => same(one, claim)),
-  )) {
+  const isOn = ({ kind, event_id }: Standing, claim: FindingDraft) =>
+    kind === claim.kind && event_id === claim.suspect.event_id;
+  const left = standing.filter((one) => !claims.some((claim) => isOn(one, claim)));
+  for (const one of left.filter(isOpen)) {
     said.push({
-      kind,
-      suspect,
+      kind: one.kind,
+      suspect: suspectOfUse(shared, one),
       confidence: 0,
       reason: 'Withdrawn: events that arrived late explain this use',
       signals: [],
@@ -38,13 +43,16 @@ export function restate(
     });
   }
   for (const claim of claims) {
-    const before = standing.find((one) => same(one, claim));
+    const before = standing.find((one) => isOn(one, claim));
     if (before?.confidence !== claim.confidence) said.push(claim);
   }
-  standing.splice(
-    0,
-    standing.length,
-    ...claims.map(({ kind, confidence, suspect }) => ({ kind, confidence, suspect })),
-  );
+  const now = claims.map(({ kind, confidence, suspect }) => ({
+    kind,
+    confidence,
+    event_id: suspect.event_id,
+    time: suspect.time,
+    token: tokenOf(shared, suspect).number,
+  }));
+  standing.splice(0, standing.length, ...left.filter((one) => !isOpen(one)), ...now);
   return said;
 }

@@ -4,6 +4,7 @@ import type { AccessEvent } from '../../schemas/access-event.ts';
 import type { Alert } from '../../schemas/alert.ts';
 import type { AuthorizationEvent } from '../../schemas/authorization-event.ts';
 import type { Config } from '../../schemas/config.ts';
+import type { Finding } from '../../schemas/finding.ts';
 import { toAlertLine, toDecisionLine, toFindingLine } from '../alerts/line.ts';
 import type { ConfiguredDetector } from '../detection/configure.ts';
 import { createEnricher } from '../enrich/enricher.ts';
@@ -12,8 +13,11 @@ import { decodeRecord } from '../formats/decode.ts';
 import type { Stream } from '../sources/port.ts';
 import { createSource } from '../sources/registry.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { createPolicy } from '../policy/decide.ts';
 import { createEngine } from './engine.ts';
 import { batchesOf, mergeByTime } from './merge.ts';
+import { isLate } from './progress.ts';
+import { shadowDetectorsOf } from './road.ts';
 
 export interface BacktestOptions {
   /** Access log: one event a line. */
@@ -34,6 +38,8 @@ export interface BacktestOptions {
 export interface BacktestSummary {
   events: number;
   authorization_events: number;
+  /** Events that came later than the allowed lateness, and so were held against nothing. */
+  late_events: number;
   dead_letters: number;
   /** By error code: how many, and the first one in words. */
   dead_letter_reasons: Record<string, { count: number; first: string }>;
@@ -48,6 +54,8 @@ export interface BacktestSummary {
 }
 
 const FLUSH_BYTES = 1 << 20;
+/** Events between two looks at how much state memory holds. */
+const SETTLE_EVERY = 10_000;
 
 /** Writes lines to a file in large pieces. Synchronous: a backtest has nothing else to do meanwhile. */
 function createLineWriter(path: string) {
@@ -84,15 +92,17 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestSum
   const started = process.hrtime.bigint();
   const enricher = await createEnricher(config.enrich, log);
   let detectorErrors = 0;
+  const { allowed_lateness, max_keys } = config.detection;
   const engine = createEngine({
-    config,
     detectors,
-    enricher,
-    onDetectorError: (detector, event, error) => {
+    policy: createPolicy(config.policy, { shadowDetectors: shadowDetectorsOf(detectors) }),
+    allowedLateness: allowed_lateness,
+    onError: (detector, event, error) => {
       detectorErrors += 1;
       log.error({ detector, event_id: event.event_id }, `detector failed on an event: ${messageOf(error)}`);
     },
   });
+  const watermarks: Record<string, number> = {};
   const reasons: BacktestSummary['dead_letter_reasons'] = {};
   let bytes = 0;
 
@@ -133,8 +143,19 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestSum
     alerts: createLineWriter(join(options.out, 'alerts.ndjson')),
   };
   const alerts = new Map<string, Alert>();
-  const counts = { events: 0, authorization: 0, revocations: 0 };
+  const counts = { events: 0, authorization: 0, late: 0, revocations: 0 };
   const findings: Record<string, number> = {};
+  function conclude(found: readonly Finding[], now: number): void {
+    for (const finding of found) {
+      findings[finding.detector] = (findings[finding.detector] ?? 0) + 1;
+      output.findings.write(toFindingLine(finding));
+    }
+    const verdicts = engine.decide(found, now);
+    for (const decided of verdicts.decisions) output.decisions.write(toDecisionLine(decided));
+    for (const alert of verdicts.alerts) alerts.set(alert.alert_id, alert);
+    for (const { target } of verdicts.recalls) target.settle();
+    counts.revocations += verdicts.recalls.length;
+  }
   try {
     const authorization =
       options.authorizationEvents === undefined
@@ -143,19 +164,22 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestSum
     for await (const event of mergeByTime(authorization, events(options.input, 'access', options.format))) {
       if (event.kind === 'authorization') counts.authorization += 1;
       else counts.events += 1;
-      const verdicts = engine.evaluate([event.kind === 'access' ? engine.enrich(event) : event]);
-      for (const finding of verdicts.findings) {
-        findings[finding.detector] = (findings[finding.detector] ?? 0) + 1;
-        output.findings.write(toFindingLine(finding));
+      if (isLate(watermarks, event.kind, event.time, allowed_lateness)) counts.late += 1;
+      else {
+        const enriched = event.kind === 'access' ? enricher.enrich(event) : event;
+        engine.complete([enriched]);
+        conclude(
+          [...engine.detect([enriched]), ...engine.review(watermarks['access'] ?? -Infinity)],
+          event.time,
+        );
       }
-      for (const decided of verdicts.decisions) output.decisions.write(toDecisionLine(decided));
-      for (const alert of verdicts.alerts) alerts.set(alert.alert_id, alert);
-      for (const { target } of verdicts.recalls) target.settle();
-      counts.revocations += verdicts.recalls.length;
+      if (counts.events % SETTLE_EVERY === 0) engine.settle(max_keys);
       if (counts.events % 10_000 === 0) options.onProgress?.(counts.events, bytes);
     }
     // The sources end quietly then: what was read so far is no result.
     signal.throwIfAborted();
+    // Nothing more will come: all that is known is complete.
+    conclude(engine.review(Infinity), Math.max(0, ...Object.values(watermarks)));
     for (const alert of [...alerts.values()].sort(byTimeThenId)) {
       if (alert.decision.action !== 'record') output.alerts.write(toAlertLine(alert));
     }
@@ -172,6 +196,7 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestSum
   const summary: BacktestSummary = {
     events: counts.events,
     authorization_events: counts.authorization,
+    late_events: counts.late,
     dead_letters: Object.values(reasons).reduce((sum, { count }) => sum + count, 0),
     dead_letter_reasons: reasons,
     findings,

@@ -14,9 +14,11 @@ interface Part {
 }
 
 export interface HealthOptions {
-  store: Store;
+  store: Pick<Store, 'ping'>;
   sources: readonly Source[];
-  outbox: { pending(): number };
+  outbox: { pending(): number; health(): Record<string, Part> };
+  /** State partitions that this worker has open. */
+  partitions: () => number;
   log: Logger;
 }
 
@@ -25,7 +27,7 @@ export interface HealthOptions {
  * The store is asked at once and every 2 s, by one ping at a time: one that gets no answer within 3 s makes the
  * store count as away, and no other follows until it has ended.
  */
-export function createHealth({ store, sources, outbox, log }: HealthOptions) {
+export function createHealth({ store, sources, outbox, partitions, log }: HealthOptions) {
   let sinkHealth = (): Record<string, Part> => ({});
   // It was opened, and so has answered, just before.
   let storeHealth: Part = { ok: true, detail: 'answers' };
@@ -67,7 +69,10 @@ export function createHealth({ store, sources, outbox, log }: HealthOptions) {
       const components: Record<string, Part> = { store: storeHealth };
       for (const source of sources) components[`source ${source.name}`] = source.health();
       const ready = Object.values(components).every(({ ok }) => ok);
-      components.outbox = { ok: true, detail: `${outbox.pending()} actions wait` };
+      components['partitions'] = { ok: true, detail: `${partitions()} open` };
+      components['outbox'] = { ok: true, detail: `${outbox.pending()} actions wait` };
+      for (const [issuer, health] of Object.entries(outbox.health()))
+        components[`responder ${issuer}`] = health;
       for (const [name, health] of Object.entries(sinkHealth())) components[`sink ${name}`] = health;
       return { ready, components };
     },

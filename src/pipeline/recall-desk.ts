@@ -3,15 +3,18 @@ import type { Action } from '../../schemas/action.ts';
 import type { RecallRequest } from '../api/deps.ts';
 import { RecallError } from '../errors.ts';
 import { digest } from '../formats/hash.ts';
+import type { Outbox } from '../response/outbox.ts';
 import type { RevocationResponder } from '../response/responder.ts';
 import type { Store } from '../store/port.ts';
 import type { Reads } from '../store/reads.ts';
 
 export interface RecallDeskOptions {
-  reads: Reads;
-  store: Store;
-  responder: RevocationResponder;
-  outbox: { submit(actions: readonly Action[]): void };
+  reads: Pick<Reads, 'sealedToken'>;
+  store: Pick<Store, 'write'>;
+  responder: Pick<RevocationResponder, 'kind' | 'lookUp'>;
+  outbox: Pick<Outbox, 'submit'>;
+  /** A state partition of this worker: whoever has it after a crash carries the recall out. */
+  partition: () => string;
 }
 
 /**
@@ -19,11 +22,15 @@ export interface RecallDeskOptions {
  *
  * @throws RecallError ERR_RESPONDER_REFUSED, naming what is missing to carry it out
  */
-export function createRecallDesk({ reads, store, responder, outbox }: RecallDeskOptions) {
+export function createRecallDesk({ reads, store, responder, outbox, partition }: RecallDeskOptions) {
   return async function requestRecall(request: RecallRequest, actor: string): Promise<Action> {
     const known = await reads.sealedToken(request.value);
     const { iss, sub, client_id, sid, token_hash } = known ?? {};
-    const missing = await responder.missingFor({ iss, client_id, id: token_hash ?? request.value });
+    const { missing, expires_at } = await responder.lookUp({
+      iss,
+      client_id,
+      id: token_hash ?? request.value,
+    });
     if (missing.length > 0) {
       throw new RecallError('ERR_RESPONDER_REFUSED', `this token cannot be recalled: ${missing.join('; ')}`);
     }
@@ -36,7 +43,8 @@ export function createRecallDesk({ reads, store, responder, outbox }: RecallDesk
       responder: responder.kind,
       handle: request.handle,
       value: request.value,
-      ...{ iss, sub, client_id, sid, token_hash },
+      ...{ iss, sub, client_id, sid, token_hash, expires_at },
+      partition: partition(),
       event_time: known?.first_seen ?? now,
       mode: 'enforce',
       state: 'pending',
@@ -58,7 +66,7 @@ export function createRecallDesk({ reads, store, responder, outbox }: RecallDesk
         },
       ],
     });
-    outbox.submit([action]);
+    outbox.submit([action], 'decided');
     return action;
   };
 }

@@ -1,16 +1,14 @@
-import { LRUCache } from 'lru-cache';
 import { detectors as registry } from '../../detectors/registry.ts';
 import type { Action } from '../../schemas/action.ts';
-import type { Alert } from '../../schemas/alert.ts';
 import type { Config } from '../../schemas/config.ts';
-import type { Finding } from '../../schemas/finding.ts';
+import { createDeliveries } from '../alerts/deliveries.ts';
 import { createDispatcher } from '../alerts/dispatcher.ts';
 import { createAlertSink } from '../alerts/registry.ts';
 import { resolveCredentials, type ApiCredential } from '../api/credentials.ts';
 import { createApi, listenApi } from '../api/server.ts';
 import type { ConfiguredDetector } from '../detection/configure.ts';
 import { createEnricher } from '../enrich/enricher.ts';
-import { messageOf } from '../errors.ts';
+import { messageOf, RecallError } from '../errors.ts';
 import { guardAction } from '../policy/guards.ts';
 import { loadOrCreateKey } from '../response/custody-key.ts';
 import { createCustody } from '../response/custody.ts';
@@ -18,27 +16,23 @@ import { createOutbox } from '../response/outbox.ts';
 import { createRevocationResponder } from '../response/responder.ts';
 import { createHttpSource } from '../sources/http.ts';
 import type { BatchOutcome, Stream } from '../sources/port.ts';
-import { createSource } from '../sources/registry.ts';
+import { checkPartitioning } from '../sources/partitioning.ts';
+import { createSources } from '../sources/registry.ts';
+import { createDeadLetterReads } from '../store/dead-letters.ts';
 import { openStore, type OpenedStore } from '../store/open.ts';
 import { createReads, type Reads } from '../store/reads.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { createEngine } from './engine.ts';
 import { createHealth } from './health.ts';
-import { createProcessor } from './processor.ts';
+import { LOCAL, type Partitions } from './partitions.ts';
 import { createRecallDesk } from './recall-desk.ts';
+import { createRepartitionSource } from './repartition.ts';
+import { createRedrive } from './redrive.ts';
+import { createRetell } from './retell.ts';
+import { createRoad, type WorkerObserver } from './road.ts';
 
-/** How long a stop waits for actions and alerts under way. */
-const STOP_DEADLINE = 15_000;
-/** Alerts whose last version handed to the sinks is remembered. */
-const ALERTS_REMEMBERED = 100_000;
-
-/** Is told what happens, as it happens; the demo prints from it. */
-export interface WorkerObserver {
-  finding?(finding: Finding): void;
-  alert?(alert: Alert): void;
-  receipt?(action: Action): void;
-}
+/** What each part gets at least to end what it is at, however late it is, ms. */
+const LEAST_PATIENCE = 500;
 
 export interface WorkerDeps {
   log: Logger;
@@ -53,6 +47,8 @@ export interface Worker {
   readonly credentials: readonly ApiCredential[];
   readonly store: OpenedStore;
   readonly reads: Reads;
+  /** Aborts, with the reason, where the worker cannot go on: another one has taken over what only one can do. */
+  readonly failed: AbortSignal;
   /** Reads the configured sources; resolves when all have ended or `signal` aborts, rejects when one fails for good. */
   run(signal: AbortSignal): Promise<void>;
   /** Hands lines over as HTTP push would; resolves when they are durable. */
@@ -65,6 +61,15 @@ export interface Worker {
 
 type Closer = () => Promise<void> | void;
 
+/** Where Kafka shares subjects out by partition, what is pushed to this worker belongs to any of them. */
+const refusePush = () =>
+  Promise.reject(
+    new RecallError(
+      'ERR_PARTITIONING',
+      'this worker reads its logs from Kafka, by partition: produce to the topic, or set `repartition` in the configuration',
+    ),
+  );
+
 /**
  * Assembles and starts a worker.
  *
@@ -76,15 +81,26 @@ export async function createWorker(
 ): Promise<Worker> {
   const closers: Closer[] = [];
   const stopping = new AbortController();
+  /** Aborted with the reason where the worker cannot go on. */
+  const failed = new AbortController();
   const runs = new Set<Promise<void>>();
-  const stop = async () => {
+  /** Aborts when the time to stop is over: what waits is left to the next start. */
+  const giveUp = new AbortController();
+  let deadline = Infinity;
+  const timeLeft = () => Math.max(LEAST_PATIENCE, deadline - Date.now());
+  let stopped: Promise<void> | undefined;
+  const stop = () => (stopped ??= stopAll());
+  async function stopAll(): Promise<void> {
+    deadline = Date.now() + config.stop_deadline;
+    const timer = setTimeout(() => giveUp.abort(), config.stop_deadline);
     stopping.abort();
     await Promise.allSettled(runs);
     // Last opened, first closed: nothing is closed before what still uses it.
     for (const close of closers.splice(0).reverse()) {
       await Promise.resolve(close()).catch((error: unknown) => log.warn(`stopping: ${messageOf(error)}`));
     }
-  };
+    clearTimeout(timer);
+  }
   try {
     return await assemble();
   } catch (error) {
@@ -93,13 +109,17 @@ export async function createWorker(
   }
 
   async function assemble(): Promise<Worker> {
+    checkPartitioning(
+      detectors.map(({ definition: { id, scope } }) => ({ id, scope })),
+      config,
+    );
     const metrics = createMetrics();
     // Credentials and databases first: they fail fast and need nothing else.
     const credentials = config.api.enabled ? await resolveCredentials(config.api, config.data_dir) : [];
     const enricher = await createEnricher(config.enrich, log);
     closers.push(() => enricher.close());
     const store = await openStore({ config: config.store, dataDir: config.data_dir, log });
-    closers.push(() => store.close());
+    closers.push(() => store.close(timeLeft()));
     const reads = createReads(store);
 
     const embedded = config.store.url === undefined;
@@ -107,32 +127,41 @@ export async function createWorker(
     const custody = createCustody({
       key,
       defaultTtl: config.custody.default_ttl,
-      find: (id) => reads.sealedToken(id),
+      find: (id, iss) => reads.sealedToken(id, iss),
     });
     const responder = createRevocationResponder({ servers: config.authorization_servers, custody, log });
+    // Nothing is carried out before a partition is open, by when this is the real one.
+    const retelling = new Set<Promise<void>>();
+    let retell: (action: Action) => Promise<void> = () => Promise.resolve();
     const outbox = createOutbox({
       responder,
       store,
+      reads,
       guard: (action) => guardAction(action, config.policy),
       log,
       metrics,
-      onReceipt: (action) => observer.receipt?.(action),
-    });
-    closers.push(() => outbox.close(STOP_DEADLINE));
-    outbox.submit(await reads.pendingActions());
-
-    const engine = createEngine({
-      config,
-      detectors,
-      enricher,
-      onDetectorError: (detector, event, error) => {
-        metrics.detectorErrors.inc({ detector });
-        log.error({ detector, event_id: event.event_id }, `detector failed on an event: ${messageOf(error)}`);
+      onReceipt(action) {
+        observer.receipt?.(action);
+        const telling = retell(action).finally(() => retelling.delete(telling));
+        retelling.add(telling);
       },
     });
-    const sources = config.sources.map((source) => createSource(source, { log, maxLine: config.max_line }));
+    closers.push(() => outbox.close(timeLeft()));
+    // What listens is up before there are partitions.
+    const owned: { partitions?: Partitions } = {};
+    const { repartition } = config;
+    const deps = { log, maxLine: config.max_line };
+    const intake = createSources(config.sources, deps, { repartitioned: repartition !== undefined });
+    const gathered = repartition === undefined ? [] : [createRepartitionSource(repartition, deps)];
+    const sources = [...intake, ...gathered];
     const http = createHttpSource({ log, maxLine: config.max_line });
-    const health = createHealth({ store, sources, outbox, log });
+    const health = createHealth({
+      store,
+      sources,
+      outbox,
+      partitions: () => owned.partitions?.open() ?? 0,
+      log,
+    });
     closers.push(() => health.close());
     let apiUrl: string | undefined;
     if (config.api.enabled) {
@@ -145,7 +174,16 @@ export async function createWorker(
         detectors: registry,
         metrics,
         health: () => health.report(),
-        requestRecall: createRecallDesk({ reads, store, responder, outbox }),
+        redrive: createRedrive({
+          letters: createDeadLetterReads(store),
+          ...{ store, custody, sources: config.sources },
+          push: (...pushed) => http.push(...pushed),
+          maxFuture: config.detection.max_future,
+        }),
+        requestRecall: createRecallDesk({
+          ...{ reads, store, responder, outbox },
+          partition: () => owned.partitions?.any() ?? LOCAL,
+        }),
         log,
       });
       closers.push(() => api.close());
@@ -155,45 +193,43 @@ export async function createWorker(
     // Alerts link to the API, whose port may be known only now.
     const publicUrl = config.api.public_url ?? apiUrl ?? '';
     const sinks = config.alert_sinks.map((sink) => createAlertSink(sink, { log, publicUrl }));
-    const dispatcher = createDispatcher({ sinks, log, metrics, load: (id) => reads.getAlert(id) });
-    closers.push(() => dispatcher.close(STOP_DEADLINE));
+    const dispatcher = createDispatcher({ sinks, deliveries: createDeliveries(store), log, metrics });
+    closers.push(() => dispatcher.close(timeLeft()));
     health.watchSinks(() => dispatcher.health());
 
-    const toldVersions = new LRUCache<string, number>({ max: ALERTS_REMEMBERED });
-    const handle = createProcessor({
-      engine,
-      store,
-      custody,
-      metrics,
-      log,
-      signal: stopping.signal,
-      maxFuture: config.detection.max_future,
-      missingFor: (target) => responder.missingFor(target),
-      onDurable: ({ findings, alerts, actions }) => {
-        for (const finding of findings) observer.finding?.(finding);
-        for (const alert of alerts) {
-          observer.alert?.(alert);
-          // A sink that knows of an alert hears of its withdrawal too; of two versions only the newer goes out.
-          const told = toldVersions.get(alert.alert_id);
-          if (told === undefined ? alert.decision.action === 'record' : told > alert.version) continue;
-          toldVersions.set(alert.alert_id, alert.version);
-          dispatcher.submit(alert);
-        }
-        outbox.submit(actions);
-        for (const [detector, keys] of Object.entries(engine.keys())) metrics.keys.set({ detector }, keys);
-      },
+    const { partitions, handle, forwarderTo, ...road } = await createRoad({
+      ...{ config, detectors, observer, enricher, store, custody, responder, outbox, dispatcher },
+      ...{ metrics, log },
+      giveUp: giveUp.signal,
+      fail: (error) => failed.abort(error),
     });
-    const pushing = http.run(handle, stopping.signal);
+    closers.push(() => road.close());
+    owned.partitions = partitions;
+    retell = createRetell({ reads, store, dispatcher, log, untilTaken: road.untilTaken });
+    let take = handle;
+    if (repartition !== undefined) {
+      const { forward, close } = forwarderTo(repartition);
+      take = forward;
+      closers.push(close);
+    }
+    const partitioned = repartition !== undefined || config.sources.some(({ kind }) => kind === 'kafka');
+    if (!partitioned) await partitions.of(LOCAL);
+    const pushing = http.run(partitioned && repartition === undefined ? refusePush : take, stopping.signal);
     closers.push(() => pushing);
 
     async function read(signal: AbortSignal): Promise<void> {
       const ended = new AbortController();
-      const either = AbortSignal.any([signal, stopping.signal, ended.signal]);
-      try {
-        await Promise.all(sources.map((source) => source.run(handle, either)));
-      } finally {
-        ended.abort();
-      }
+      const either = AbortSignal.any([signal, stopping.signal, ended.signal, failed.signal]);
+      const runs = [
+        ...intake.map((source) => source.run(take, either, partitions)),
+        ...gathered.map((source) => source.run(handle, either, partitions)),
+      ];
+      // One that fails ends the others, and all are waited for: what they use must not be closed under them.
+      for (const run of runs) run.catch(() => ended.abort());
+      const outcomes = await Promise.allSettled(runs);
+      ended.abort();
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+      failed.signal.throwIfAborted();
     }
 
     return {
@@ -201,6 +237,7 @@ export async function createWorker(
       credentials,
       store,
       reads,
+      failed: failed.signal,
       run: (signal) => {
         const reading = read(signal);
         runs.add(reading);
@@ -210,6 +247,7 @@ export async function createWorker(
         http.push(new TextEncoder().encode(lines), 'application/x-ndjson', stream, 'canonical'),
       idle: async () => {
         await outbox.idle();
+        await Promise.all(retelling);
         await dispatcher.idle();
       },
       stop,

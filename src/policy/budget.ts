@@ -12,8 +12,8 @@ function createWindow(span: number) {
       for (const [other, time] of times) if (time <= now - span) times.delete(other);
       return times.size - (times.has(id) ? 1 : 0);
     },
-    add(id: string, now: number): void {
-      times.set(id, now);
+    add(id: string, time: number): void {
+      times.set(id, Math.max(time, times.get(id) ?? 0));
     },
   };
 }
@@ -22,7 +22,21 @@ function createWindow(span: number) {
 export function createBudget(limits: PolicyConfig['budget']) {
   const overall = createWindow(MINUTE);
   const clients = new Map<string, ReturnType<typeof createWindow>>();
+
+  function clientWindow(client: string): ReturnType<typeof createWindow> {
+    const known = clients.get(client) ?? createWindow(HOUR);
+    clients.set(client, known);
+    return known;
+  }
+
+  function remember(token: string, client: string, time: number): void {
+    overall.add(token, time);
+    clientWindow(client).add(token, time);
+  }
+
   return {
+    /** Counts a recall that was decided before this process, or by another worker: the budget is that of all. */
+    remember,
     /**
      * Takes the recall of one token from the budget, once however often it is decided; gives the reason where nothing
      * is left. `now` in epoch milliseconds.
@@ -31,13 +45,11 @@ export function createBudget(limits: PolicyConfig['budget']) {
       if (overall.others(token, now) >= limits.per_minute) {
         return `the budget of ${limits.per_minute} automatic recalls a minute is used up`;
       }
-      const ofClient = clients.get(client) ?? createWindow(HOUR);
+      const ofClient = clientWindow(client);
       if (ofClient.others(token, now) >= limits.per_client_per_hour) {
         return `the budget of ${limits.per_client_per_hour} automatic recalls an hour for client ${client} is used up`;
       }
-      overall.add(token, now);
-      ofClient.add(token, now);
-      clients.set(client, ofClient);
+      remember(token, client, now);
       return null;
     },
   };

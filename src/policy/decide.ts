@@ -1,3 +1,4 @@
+import type { Action } from '../../schemas/action.ts';
 import type { Alert, Decision, DecisionAction, Mode } from '../../schemas/alert.ts';
 import type { PolicyConfig } from '../../schemas/config.ts';
 import type { Finding } from '../../schemas/finding.ts';
@@ -23,12 +24,6 @@ export interface Outcome {
   alert: Alert;
   /** Tokens to be recalled whose recall is not yet settled. */
   recalls: RecallTarget[];
-}
-
-/** What is settled of an incident: the decision its alert keeps, and the tokens under recall, by mode. */
-interface Settled {
-  decision: Decision;
-  tokens: Map<string, Mode>;
 }
 
 interface Judgement {
@@ -106,7 +101,6 @@ export interface PolicyOptions {
 export function createPolicy(policy: PolicyConfig, options: PolicyOptions) {
   // What is only imagined must not use up what is needed.
   const budgets = { enforce: createBudget(policy.budget), shadow: createBudget(policy.budget) };
-  const settled = new WeakMap<Incident, Settled>();
 
   /** Guards that can only make a revocation milder: lists, age, budget. */
   function guard(findings: readonly Finding[], judgement: Judgement, now: number, mode: Mode): Judgement {
@@ -161,30 +155,37 @@ export function createPolicy(policy: PolicyConfig, options: PolicyOptions) {
     const { findings } = incident;
     const [first] = findings;
     if (first === undefined) throw new RangeError('an incident has at least one finding');
-    const before = settled.get(incident);
     const recalls: RecallTarget[] = [];
-    // The first token recalled stays the one the alert names; the actions tell the others.
-    let decision = before?.decision;
+    // Of tokens that weigh the same the alert names the one accused first, in whichever order they were recalled; the
+    // actions tell the others.
+    let decision: Decision | undefined;
     for (const [value, ofToken] of byToken(findings)) {
-      const under = before?.tokens.get(value);
-      if (under === 'enforce') continue;
-      const { action, mode, reason } = judgeToken(ofToken, now);
-      const next: Decision = { action, handle: 'token', value, mode, reason };
+      const under = incident.settled?.[value];
+      const next = under?.mode === 'enforce' ? under : decideToken(value, ofToken, under, now);
       if (decision === undefined || weightOf(next) > weightOf(decision)) decision = next;
-      if (action !== 'revoke' || under === mode) continue;
-      const time = Math.max(...ofToken.map((finding) => finding.time));
-      const settle = () => {
-        const { tokens } = settled.get(incident) ?? { tokens: new Map<string, Mode>() };
-        const known = settled.get(incident)?.decision;
-        settled.set(incident, {
-          decision: known !== undefined && weightOf(known) >= weightOf(next) ? known : next,
-          tokens: tokens.set(value, mode),
-        });
-      };
-      recalls.push({ value, finding: ofToken[0] ?? first, time, mode, reason, settle });
+      if (next.action !== 'revoke' || next.mode === under?.mode) continue;
+      recalls.push({
+        value,
+        finding: ofToken[0] ?? first,
+        time: Math.max(...ofToken.map((finding) => finding.time)),
+        ...{ mode: next.mode, reason: next.reason },
+        settle: () => (incident.settled = { ...incident.settled, [value]: next }),
+      });
     }
     decision ??= withoutToken(first, judge(policy, assess(findings)));
     return { alert: alertOf(incident, decision), recalls };
+  }
+
+  /** What is to be done about one token; what was settled in shadow stays unless more is called for. */
+  function decideToken(
+    value: string,
+    findings: readonly Finding[],
+    under: Decision | undefined,
+    now: number,
+  ): Decision {
+    const { action, mode, reason } = judgeToken(findings, now);
+    const next: Decision = { action, handle: 'token', value, mode, reason };
+    return under !== undefined && weightOf(under) >= weightOf(next) ? under : next;
   }
 
   /** The findings name no token: there is nothing narrow to revoke, so a person decides. */
@@ -200,8 +201,20 @@ export function createPolicy(policy: PolicyConfig, options: PolicyOptions) {
     return { action, handle, value, mode: policy.mode, reason: judgement.reason, missing };
   }
 
-  return { decide };
+  return {
+    decide,
+    /**
+     * Counts recalls for the budget that were decided before this process, or by other workers.
+     *
+     * @param recalls tokens with when their recall was decided, epoch milliseconds
+     */
+    remember(recalls: readonly { value: string; client_id: string; at: number }[]): void {
+      for (const { value, client_id, at } of recalls) budgets.enforce.remember(value, client_id, at);
+    },
+  };
 }
+
+export type Policy = ReturnType<typeof createPolicy>;
 
 /** The alert as people and programs see it. */
 function alertOf({ alert_id, findings, version }: Incident, decision: Decision): Alert {
@@ -224,9 +237,29 @@ function alertOf({ alert_id, findings, version }: Incident, decision: Decision):
   };
 }
 
-/** One sentence on the strongest claim, and one on what comes next. */
-export function summaryOf(findings: readonly Finding[], decision: Decision): string {
-  return `${assess(findings).strongest[0]?.reason ?? ''}. ${NEXT[decision.action](decision)}`;
+/** One sentence on the strongest claim, and one on what comes next, or, where a recall has ended, what came of it. */
+export function summaryOf(
+  findings: readonly Finding[],
+  decision: Decision,
+  receipt?: Pick<Action, 'state' | 'detail'>,
+): string {
+  const next = receipt === undefined ? NEXT[decision.action](decision) : cameOf(decision, receipt);
+  return `${assess(findings).strongest[0]?.reason ?? ''}. ${next}`;
+}
+
+function cameOf({ handle }: Decision, { state, detail }: Pick<Action, 'state' | 'detail'>): string {
+  switch (state) {
+    case 'confirmed':
+      return `The ${handle} was recalled and is proven dead: ${detail}.`;
+    case 'accepted':
+      return `The ${handle} was recalled; nothing proves it dead: ${detail}.`;
+    case 'moot':
+      return `The ${handle} was not recalled before it expired by itself: ${detail}.`;
+    case 'failed':
+      return `The recall of the ${handle} failed, so look at it now: ${detail}.`;
+    case 'pending':
+      return `The recall of the ${handle} waits: ${detail}.`;
+  }
 }
 
 const NEXT: Record<DecisionAction, (decision: Decision) => string> = {

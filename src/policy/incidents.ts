@@ -1,5 +1,6 @@
-import { LRUCache } from 'lru-cache';
+import type { Decision } from '../../schemas/alert.ts';
 import type { Evidence, Finding } from '../../schemas/finding.ts';
+import { createKeyedState, type StateKey, type StateRow } from '../detection/keyed-state.ts';
 import { digest } from '../formats/hash.ts';
 import { byStrength } from './assess.ts';
 
@@ -11,13 +12,20 @@ const FINDINGS_PER_INCIDENT = 1000;
 const SHOWN_PER_DETECTOR = 20;
 const EVIDENCE_PER_ALERT = 50;
 
-/** The findings gathered on one session, token or subject. */
+/** Space of incidents in checkpoints. */
+const INCIDENTS = 'incidents';
+/** How long after its last finding an incident grows on, ms of event time; then a new one begins. */
+const TTL = 30 * 86_400_000;
+
+/** The findings gathered on one session, token or subject. Plain data, kept in checkpoints. */
 export interface Incident {
   readonly alert_id: string;
   /** Sorted by time, then id: the order of arrival leaves no trace. */
   findings: Finding[];
   /** Grows with every change, also over a restart: of two versions of an alert the higher counts. */
   version: number;
+  /** By token, the decision under which its recall is under way. */
+  settled?: Record<string, Decision> | undefined;
 }
 
 /** What the findings concern: the session, else the token, else the subject at a client, else the client. */
@@ -49,11 +57,25 @@ function bounded(findings: readonly Finding[]): Finding[] {
 /**
  * Gathers findings into incidents: one incident, one alert that grows.
  *
- * @param limit incidents kept in memory; the one longest without a new finding goes first
+ * @param limit incidents kept in memory once they are durable; the one longest without a new finding goes first
  */
 export function createIncidents(limit: number) {
-  const open = new LRUCache<string, Incident>({ max: limit });
+  const open = createKeyedState([
+    {
+      id: INCIDENTS,
+      version: 1,
+      ttl: TTL,
+      initial: (): Omit<Incident, 'alert_id'> => ({ findings: [], version: 0 }),
+    },
+  ]);
   return {
+    /** Incidents that the findings belong to and memory does not hold. */
+    missing(findings: readonly Finding[]): StateKey[] {
+      const keys = new Set(findings.map(incidentKey));
+      return [...keys]
+        .filter((key) => open.get(0, key) === undefined)
+        .map((key) => ({ space: INCIDENTS, key }));
+    },
     /**
      * Adds a finding, or takes over its new version: what arrives late can make a detector surer, less sure, or
      * withdraw (confidence 0). Gives the incident it changed, or null where it changed none.
@@ -62,17 +84,23 @@ export function createIncidents(limit: number) {
      */
     add(finding: Finding, now: number): Incident | null {
       const alertId = incidentKey(finding);
-      const incident = open.get(alertId) ?? { alert_id: alertId, findings: [], version: 0 };
-      const known = incident.findings.find(({ finding_id }) => finding_id === finding.finding_id);
+      const held = open.get(0, alertId);
+      const before = held?.state as Incident | undefined;
+      const known = before?.findings.find(({ finding_id }) => finding_id === finding.finding_id);
       if (known === undefined && finding.confidence === 0) return null;
       if (known?.confidence === finding.confidence && known.reason === finding.reason) return null;
+      const incident = open.at(0, alertId, finding.time).state as Incident;
       const others = incident.findings.filter((one) => one !== known);
       const findings = bounded([...others, finding]);
       if (known === undefined && !findings.includes(finding)) return null;
-      incident.findings = findings;
-      incident.version = Math.max(now, incident.version + 1);
-      open.set(alertId, incident);
+      Object.assign(incident, { alert_id: alertId, findings, version: Math.max(now, incident.version + 1) });
       return incident;
+    },
+    load: (rows: readonly StateRow[]) => open.load(rows),
+    changed: () => open.changed(),
+    settle(): void {
+      open.settle();
+      open.shrink(limit);
     },
   };
 }

@@ -7,7 +7,8 @@ import type {
 import type { Secret } from '../../schemas/secret.ts';
 import { isRecallError, messageOf, RecallError } from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
-import type { Receipt } from './port.ts';
+import { createCircuit, type Circuit } from './circuit.ts';
+import type { Attempt, Receipt } from './port.ts';
 import type { TokenClient } from './token-client.ts';
 
 /** Waits between looks at a token that is still active: nodes of one server learn of a revocation one by one. */
@@ -20,9 +21,11 @@ export interface RecallOrder {
   token: Secret;
   /** Client the token was issued to, where the log says so. */
   owner: string | undefined;
-  signal: AbortSignal;
-  /** Told when the server took the revocation; the proof is still to come. */
-  onTaken: () => void;
+  /** When an earlier attempt, of this worker or another, saw the token active, epoch milliseconds. */
+  seenActiveAt: number | undefined;
+  /** Some other live tokens of the owner: whether these eyes see such tokens is known by looking at one. */
+  others: () => readonly Secret[];
+  attempt: Attempt;
 }
 
 /**
@@ -31,14 +34,23 @@ export interface RecallOrder {
  * Neither answer proves anything by itself. A server says 200 to a revocation that it ignores, as when the client
  * does not own the token (RFC 7009 section 2.2), and `active: false` of a token that the asking client may not see
  * (RFC 7662 section 2.2). So the token is looked at before and after: seen active, then inactive, it is dead. One that
- * is inactive from the start counts as dead where the same eyes have seen another token of that client active.
+ * is inactive from the start, or could not be looked at before, counts as dead where the same eyes see another token
+ * of that client active.
+ *
+ * @param circuit lets revocations through. Introspection has one of its own: where it is away, revocations go on
  */
-export function createProver(config: AuthorizationServerConfig, client: TokenClient, log: Logger) {
+export function createProver(
+  config: AuthorizationServerConfig,
+  client: TokenClient,
+  circuit: Circuit,
+  log: Logger,
+) {
   /** Owners of tokens that our introspection credential has seen active. */
   const seen = new LRUCache<string, true>({ max: REMEMBERED_OWNERS });
+  const eyes = createCircuit(`introspection at ${config.issuer}`, config.circuit);
 
-  async function look({ token, owner, signal }: RecallOrder): Promise<boolean | null> {
-    const active = await client.introspect(token, config.credential, signal);
+  async function look({ token, owner }: RecallOrder, signal: AbortSignal): Promise<boolean | null> {
+    const active = await eyes.run(() => client.introspect(token, config.credential, signal));
     if (active === true && owner !== undefined) seen.set(owner, true);
     return active;
   }
@@ -46,8 +58,9 @@ export function createProver(config: AuthorizationServerConfig, client: TokenCli
   /** What is seen before. Never in the way of the revocation: a fault here shows again afterwards. */
   async function glance(order: RecallOrder): Promise<boolean | null> {
     try {
-      const signal = AbortSignal.any([order.signal, AbortSignal.timeout(GLANCE)]);
-      return await look({ ...order, signal });
+      const active = await look(order, AbortSignal.any([order.attempt.signal, AbortSignal.timeout(GLANCE)]));
+      if (active === true) order.attempt.onSeenActive(Date.now());
+      return active;
     } catch (error) {
       if (!isRecallError(error)) throw error;
       log.debug({ code: error.code }, `before revocation: ${messageOf(error)}`);
@@ -56,20 +69,35 @@ export function createProver(config: AuthorizationServerConfig, client: TokenCli
   }
 
   async function lookUntilInactive(order: RecallOrder): Promise<boolean | null> {
+    const { signal } = order.attempt;
     for (const wait of LOOK_AGAIN) {
-      const active = await look(order);
+      const active = await look(order, signal);
       if (active !== true) return active;
-      await sleep(wait, undefined, { signal: order.signal });
+      await sleep(wait, undefined, { signal });
     }
-    return look(order);
+    return look(order, signal);
+  }
+
+  /** Looks at other tokens of the owner until one is active, where it is not known yet whether these eyes see such. */
+  async function tryEyes(order: RecallOrder): Promise<void> {
+    const { owner, attempt } = order;
+    if (owner === undefined) return;
+    for (const token of order.others()) {
+      if (seen.has(owner)) return;
+      await look({ ...order, token }, attempt.signal);
+    }
   }
 
   return async function revokeAndProve(order: RecallOrder): Promise<Receipt> {
-    const { owner } = order;
+    const { owner, seenActiveAt, attempt } = order;
     const credential = credentialFor(config, owner);
-    const before = await glance(order);
-    await client.revoke(order.token, credential, order.signal);
-    order.onTaken();
+    // Seen once is enough: the next try goes straight to the revocation.
+    const before = seenActiveAt === undefined ? await glance(order) : true;
+    await circuit.run(() => {
+      attempt.onAsked();
+      return client.revoke(order.token, credential, attempt.signal);
+    });
+    attempt.onTaken();
 
     const taken = `${config.issuer} took the revocation from client ${credential.client_id}`;
     const unproven = (why: string): Receipt => ({
@@ -83,6 +111,7 @@ export function createProver(config: AuthorizationServerConfig, client: TokenCli
     let after: boolean | null;
     try {
       after = await lookUntilInactive(order);
+      if (after === false && before !== true) await tryEyes(order);
     } catch (error) {
       if (!isRecallError(error)) throw error;
       if (error.disposition !== 'retry') return unproven(`introspection was refused: ${messageOf(error)}`);
@@ -96,6 +125,9 @@ export function createProver(config: AuthorizationServerConfig, client: TokenCli
     if (after) {
       const detail = `${taken}, but the token is still active: ${whyAlive(order, credential)}`;
       return { state: 'failed', detail };
+    }
+    if (seenActiveAt !== undefined) {
+      return proven(`active at ${new Date(seenActiveAt).toISOString()}, inactive after`);
     }
     if (before === true) return proven('active before, inactive after');
     if (owner !== undefined && seen.has(owner)) {

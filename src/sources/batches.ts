@@ -5,7 +5,7 @@ export const BATCH_RECORDS = 5_000;
 export const BATCH_BYTES = 4 * 2 ** 20;
 
 /** What all batches of one reader have in common. */
-export type BatchHead = Pick<SourceBatch, 'source' | 'stream' | 'format'>;
+export type BatchHead = Omit<SourceBatch, 'records'>;
 
 /** Gathers records into batches bounded by records and bytes. */
 export interface Batcher {

@@ -1,8 +1,8 @@
 import { isRecallError, messageOf } from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { createBackoff } from './backoff.ts';
-import type { BatchHandler, BatchOutcome, SourceBatch } from './port.ts';
 import type { HealthState } from './health.ts';
+import type { BatchHandler, BatchOutcome, SourceBatch } from './port.ts';
+import { waitToRetry } from './wait.ts';
 
 /** What handing over needs besides the batch. */
 export interface HandOverContext {
@@ -16,29 +16,28 @@ export interface HandOverContext {
  * end: the source reads nothing meanwhile, which is the back-pressure. Health tells of it.
  *
  * @returns the outcome, or null where `signal` aborted before there was one
- * @throws whatever `onBatch` threw that no retry helps; the source stops
+ * @throws whatever `onBatch` threw that no retry helps
  */
 export async function handOver(
   batch: SourceBatch,
   onBatch: BatchHandler,
   { log, health, signal }: HandOverContext,
 ): Promise<BatchOutcome | null> {
-  const backoff = createBackoff();
-  for (let attempt = 1; !signal.aborted; attempt += 1) {
+  for (let failures = 1; !signal.aborted; failures += 1) {
     try {
       const outcome = await onBatch(batch);
-      if (attempt > 1) health.recovered();
+      if (failures > 1) health.recovered();
       return outcome;
     } catch (error) {
       if (!isRecallError(error) || error.disposition !== 'retry') throw error;
-      health.failing(`a batch of ${batch.source} waits, attempt ${attempt} failed: ${messageOf(error)}`);
-      if (attempt === 1) {
+      health.failing(`a batch of ${batch.source} waits, attempt ${failures} failed: ${messageOf(error)}`);
+      if (failures === 1) {
         log.warn(
           { source: batch.source, code: error.code },
           `batch will be handed over again: ${error.message}`,
         );
       }
-      if (!(await backoff.wait(signal, error.retryAfter))) break;
+      if (!(await waitToRetry(failures, signal))) break;
     }
   }
   return null;

@@ -11,6 +11,10 @@ export interface Connection {
   password: string;
   /** Database of unqualified names; it need not exist before the first query that uses it. */
   database?: string | undefined;
+  /** Settings of every request, unless it brings its own. */
+  settings?: ClickHouseSettings | undefined;
+  /** How long a server may be silent before a request is given up, in milliseconds. Default: 60 s. */
+  requestTimeout?: number | undefined;
 }
 
 /** One ClickHouse over HTTP. Everything it throws is a RecallError: ERR_STORE_UNAVAILABLE or ERR_STORE_REFUSED. */
@@ -21,8 +25,13 @@ export interface ClickHouse {
   query<T>(sql: string, params?: Record<string, unknown>): Promise<T[]>;
   /** Runs a statement that has no rows to give. */
   command(sql: string, settings?: ClickHouseSettings): Promise<void>;
-  /** Runs an `INSERT … FORMAT …` statement with the bytes of its rows; resolves when they are acknowledged. */
-  insert(statement: string, rows: readonly Uint8Array[], settings: ClickHouseSettings): Promise<void>;
+  /**
+   * Runs an `INSERT … FORMAT …` statement with the bytes of its rows; resolves when they are acknowledged.
+   *
+   * @returns how many rows ClickHouse says it wrote: 0 where a condition in the statement let none pass. Rows that it
+   *   derived (materialized views) and forwarded (Distributed tables) are counted besides
+   */
+  insert(statement: string, rows: readonly Uint8Array[], settings: ClickHouseSettings): Promise<number>;
   /** Runs a query with a FORMAT clause of its own, or none (`format`); the bytes of the answer as they come. */
   stream(sql: string, format: string): Promise<AsyncIterable<Uint8Array>>;
   /**
@@ -31,6 +40,7 @@ export interface ClickHouse {
    * @throws RecallError ERR_STORE_UNAVAILABLE, also where the answer takes more than 3 s: the request is given up then
    */
   ping(): Promise<void>;
+  /** Gives up requests under way, which fail with ERR_STORE_UNAVAILABLE, and closes the connections. */
   close(): Promise<void>;
 }
 
@@ -48,25 +58,36 @@ export function createClickHouse(connection: Connection): ClickHouse {
     password,
     ...(database === undefined ? {} : { database }),
     application: 'token-recall',
-    request_timeout: REQUEST_TIMEOUT_MS,
+    request_timeout: connection.requestTimeout ?? REQUEST_TIMEOUT_MS,
+    ...(connection.settings === undefined ? {} : { clickhouse_settings: connection.settings }),
     max_open_connections: 10,
     // Its own logger would print queries; errors reach the caller anyway.
     log: { level: 127 },
   });
-  const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
+  // One a request: the client never takes its listener off a signal that outlives the request.
+  const underWay = new Set<AbortController>();
+  let closed = false;
+
+  async function attempt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const request = new AbortController();
+    underWay.add(request);
     try {
-      return await work();
+      if (closed) throw new Error('the connection was closed');
+      return await work(request.signal);
     } catch (error) {
-      throw storeError(error, address);
+      throw storeError(request.signal.aborted ? new Error('the request was given up') : error, address);
+    } finally {
+      underWay.delete(request);
     }
-  };
+  }
 
   return {
     address,
     query: <T>(sql: string, params: Record<string, unknown> = {}) =>
-      attempt(async () => {
+      attempt(async (signal) => {
         const answer = await client.query({
           query: sql,
+          abort_signal: signal,
           query_params: params,
           format: 'JSONEachRow',
           // An error halfway becomes a status instead of a torn body.
@@ -79,19 +100,23 @@ export function createClickHouse(connection: Connection): ClickHouse {
         return await answer.json<T>();
       }),
     command: (sql, settings = {}) =>
-      attempt(async () => {
-        await client.command({ query: sql, clickhouse_settings: settings });
+      attempt(async (signal) => {
+        await client.command({ query: sql, clickhouse_settings: settings, abort_signal: signal });
       }),
     insert: (statement, rows, settings) =>
-      attempt(async () => {
-        const { stream } = await client.exec({
+      attempt(async (signal) => {
+        const { stream, summary } = await client.exec({
           query: statement,
           values: Readable.from(rows, { objectMode: false }),
+          // The summary comes in the header, which is complete only when the rows are written.
           clickhouse_settings: { ...settings, wait_end_of_query: 1 },
+          abort_signal: signal,
         });
         // The socket is free for the next request once the (empty) answer is consumed.
         stream.resume();
         await finished(stream);
+        if (summary === undefined) throw new Error('its answer lacks the header X-ClickHouse-Summary');
+        return Number(summary.written_rows);
       }),
     stream: (sql, format) =>
       attempt(async () => {
@@ -107,8 +132,9 @@ export function createClickHouse(connection: Connection): ClickHouse {
         })();
       }),
     ping: () =>
-      attempt(async () => {
-        const signal = AbortSignal.timeout(PING_TIMEOUT_MS);
+      attempt(async (closing) => {
+        const late = AbortSignal.timeout(PING_TIMEOUT_MS);
+        const signal = AbortSignal.any([late, closing]);
         try {
           const answer = await client.query({
             query: 'SELECT 1',
@@ -117,7 +143,7 @@ export function createClickHouse(connection: Connection): ClickHouse {
           });
           await answer.json();
         } catch (error) {
-          if (!signal.aborted) throw error;
+          if (!late.aborted) throw error;
           const seconds = PING_TIMEOUT_MS / 1000;
           throw new RecallError(
             'ERR_STORE_UNAVAILABLE',
@@ -125,6 +151,10 @@ export function createClickHouse(connection: Connection): ClickHouse {
           );
         }
       }),
-    close: () => client.close(),
+    async close() {
+      closed = true;
+      for (const request of underWay) request.abort();
+      await client.close();
+    },
   };
 }

@@ -84,6 +84,7 @@ export const accessEvents: Columns<Item<'access_events'>> = {
   source: ({ arrival }) => arrival.source,
   position: ({ arrival }) => arrival.position,
   received_at: ({ arrival }) => arrival.received_at,
+  late: ({ arrival }) => arrival.late ?? false,
 };
 
 export const authorizationEvents: Columns<Item<'authorization_events'>> = {
@@ -110,6 +111,7 @@ export const authorizationEvents: Columns<Item<'authorization_events'>> = {
   source: ({ arrival }) => arrival.source,
   position: ({ arrival }) => arrival.position,
   received_at: ({ arrival }) => arrival.received_at,
+  late: ({ arrival }) => arrival.late ?? false,
 };
 
 export const findings: Columns<Item<'findings'>> = {
@@ -132,6 +134,7 @@ export const alerts: Columns<Item<'alerts'>> = {
   jti: (item) => item.jti,
   alert_id: (item) => item.alert_id,
   version: (item) => item.version,
+  partition: (item) => item.partition,
   time: (item) => item.time,
   updated: (item) => item.updated,
   severity: (item) => item.severity,
@@ -157,6 +160,9 @@ export const actions: Columns<Item<'actions'>> = {
   responder: (item) => item.responder,
   handle: (item) => item.handle,
   value: (item) => item.value,
+  partition: (item) => item.partition,
+  expires_at: (item) => item.expires_at,
+  seen_active_at: (item) => item.seen_active_at,
   event_time: (item) => item.event_time,
   mode: (item) => item.mode,
   state: (item) => item.state,
@@ -186,6 +192,26 @@ export const deadLetters: Columns<Item<'dead_letters'>> = {
   size: (item) => item.size,
   excerpt: (item) => item.excerpt,
   sealed: (item) => item.sealed,
+};
+
+export const deadLetterOutcomes: Columns<Item<'dead_letter_outcomes'>> = {
+  dead_letter_id: (item) => item.dead_letter_id,
+  at: (item) => item.at,
+  actor: (item) => item.actor,
+  outcome: (item) => item.outcome,
+  detail: (item) => item.detail,
+};
+
+export const alertSinks: Columns<Item<'alert_sinks'>> = {
+  sink: (item) => item.sink,
+};
+
+export const deliveries: Columns<Item<'deliveries'>> = {
+  alert_id: (item) => item.alert_id,
+  sink: (item) => item.sink,
+  outcome: (item) => item.outcome,
+  version: (item) => item.version,
+  at: (item) => item.at,
 };
 
 export const reviews: Columns<Item<'reviews'>> = {

@@ -10,12 +10,16 @@ export interface Migration {
   readonly file: string;
   /** Applied again whenever it or the configuration changed. */
   readonly repeatable: boolean;
+  /** With `store.on_cluster`, each for all servers of the cluster at once. */
   readonly statements: readonly string[];
-  /** SHA-256 of the statements. */
+  /** SHA-256 of the statements, whichever way they reach the servers. */
   readonly checksum: string;
 }
 
-type MigrationConfig = Pick<StoreConfig, 'database' | 'cluster' | 'retention'>;
+export type MigrationConfig = Pick<
+  StoreConfig,
+  'database' | 'cluster' | 'on_cluster' | 'replicated' | 'retention'
+>;
 
 /** ClickHouse keeps the moment a part expires in 32 bits (until 2106); past it, rows would expire at once. */
 const LONGEST_RETENTION_S = 50 * 365 * 86_400;
@@ -31,15 +35,20 @@ export async function readMigrations(config: MigrationConfig): Promise<Migration
     files.map(async (file) => {
       const statements = renderMigration(file, await readFile(join(folder, file), 'utf8'), config);
       const checksum = createHash('sha256').update(statements.join('\n')).digest('hex');
-      return { file, repeatable: file.startsWith('repeat_'), statements, checksum };
+      return {
+        file,
+        repeatable: file.startsWith('repeat_'),
+        statements: config.on_cluster ? statements.map((text) => onCluster(file, text, config)) : statements,
+        checksum,
+      };
     }),
   );
 }
 
 /**
- * Statements of a migration file. The template syntax is described at the top of {@link FIRST_FILE}.
+ * Statements of a migration file, for one server. The template syntax is described at the top of {@link FIRST_FILE}.
  *
- * @throws RecallError ERR_MIGRATION on a placeholder it does not know
+ * @throws RecallError ERR_MIGRATION on a placeholder it does not know, and on a table that cannot be replicated
  */
 export function renderMigration(file: string, text: string, config: MigrationConfig): string[] {
   const seconds = (ms: number) => String(Math.min(Math.ceil(ms / 1000), LONGEST_RETENTION_S));
@@ -50,21 +59,67 @@ export function renderMigration(file: string, text: string, config: MigrationCon
     'retention.alerts': seconds(config.retention.alerts),
     'retention.dead_letters': seconds(config.retention.dead_letters),
   };
+  const local = (name: string) => (config.cluster === undefined ? name : `${name}_local`);
   const fill = (placeholder: string, name: string): string => {
-    if (name.startsWith('local:')) {
-      const table = name.slice('local:'.length);
-      return config.cluster === undefined ? table : `${table}_local`;
-    }
+    if (name.startsWith('local:')) return local(name.slice('local:'.length));
     const value = values[name];
     if (value === undefined)
       throw new RecallError('ERR_MIGRATION', `${file}: unknown placeholder ${placeholder}`);
     return value;
   };
+  const render = (part: string): string => {
+    const statement = part.replace(/^-- @cluster\s*/, '');
+    const [, table] = LOCAL_TABLE.exec(statement) ?? [];
+    const engine =
+      config.replicated && table !== undefined
+        ? replicatedEngine(file, statement, `${config.database}/${local(table)}`)
+        : statement;
+    return engine.replaceAll(/\{\{([^}]*)\}\}/g, fill);
+  };
   return text
     .split(/;[ \t]*$/m)
     .map(withoutComments)
     .filter((part) => part !== '' && (config.cluster !== undefined || !part.startsWith('-- @cluster')))
-    .map((part) => part.replace(/^-- @cluster\s*/, '').replaceAll(/\{\{([^}]*)\}\}/g, fill));
+    .map(render);
+}
+
+/** A statement that creates a table of rows. `schema_migrations` is none: each server keeps its own. */
+const LOCAL_TABLE = /^CREATE TABLE IF NOT EXISTS \{\{database\}\}\.\{\{local:(\w+)\}\}/;
+
+/**
+ * The statement with the engine that replicates: `Replacing…(version)` becomes `ReplicatedReplacing…(path in Keeper,
+ * name of the replica, version)`. {shard} and {replica} are macros of the servers.
+ */
+function replicatedEngine(file: string, statement: string, table: string): string {
+  const path = `'/clickhouse/tables/{shard}/${table}', '{replica}'`;
+  const replicated = statement.replace(
+    /^ENGINE = (\w*MergeTree)(?:\(([^()]*)\))?$/m,
+    (_, engine: string, options = '') =>
+      `ENGINE = Replicated${engine}(${options === '' ? path : `${path}, ${options}`})`,
+  );
+  if (replicated === statement)
+    throw new RecallError('ERR_MIGRATION', `${file}: no engine of ${table} that could be replicated`);
+  return replicated;
+}
+
+/** What a statement of a migration begins with: the kind, and the name behind which ON CLUSTER belongs. */
+const DDL =
+  /^(?:CREATE (?:DATABASE|TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS|ALTER TABLE|DROP (?:TABLE|VIEW) IF EXISTS) [\w.]+/;
+
+/**
+ * The statement for all servers of the cluster: ClickHouse's DDL queue hands it to each, and it ends when all are done.
+ *
+ * @throws RecallError ERR_MIGRATION on a kind of statement that is not known to take ON CLUSTER
+ */
+export function onCluster(
+  file: string,
+  statement: string,
+  { cluster }: Pick<StoreConfig, 'cluster'>,
+): string {
+  const [beginning] = DDL.exec(statement) ?? [];
+  if (beginning === undefined || cluster === undefined)
+    throw new RecallError('ERR_MIGRATION', `${file}: not for ON CLUSTER: ${statement.slice(0, 80)}`);
+  return `${beginning} ON CLUSTER '${cluster}'${statement.slice(beginning.length)}`;
 }
 
 /** Drops whole-line comments but `-- @…`, and empty lines, so that a statement begins with what it is. */

@@ -8,6 +8,7 @@ import { keepEmbedded } from './embedded/keep.ts';
 import { migrate, migrationStatus } from './migrate.ts';
 import type { Store } from './port.ts';
 import { rowsByTable } from './rows.ts';
+import { storeSettings } from './settings.ts';
 import { createWriter } from './writer.ts';
 
 export interface OpenStoreOptions {
@@ -29,19 +30,9 @@ export interface StoreEndpoint {
   readonly embedded: boolean;
 }
 
-export type OpenedStore = Store & { readonly endpoint: StoreEndpoint };
-
-const INSERT_SETTINGS = {
-  async_insert: 0,
-  // On a cluster: acknowledged when the shards have the rows, not when they are queued for them.
-  distributed_foreground_insert: 1,
-  // A log may span many months; the limit is meant for tables partitioned too finely.
-  max_partitions_per_insert_block: '0',
-  // A user agent may hold half a surrogate pair; it is stored as it came.
-  input_format_json_throw_on_bad_escape_sequence: 0,
-  // Where a retry finds the rows in the table but not yet in its views, it completes the views.
-  deduplicate_blocks_in_dependent_materialized_views: 1,
-} as const;
+export interface OpenedStore extends Store {
+  readonly endpoint: StoreEndpoint;
+}
 
 /**
  * Opens the store of the configuration: the embedded ClickHouse, started and migrated here, where `url` is absent;
@@ -70,6 +61,8 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
     ...config,
     url: endpoint.url,
     cluster: undefined,
+    on_cluster: false,
+    replicated: false,
     username,
     password: secret(password),
   };
@@ -87,15 +80,15 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
   });
   return {
     ...store,
-    async close() {
-      await store.close();
+    async close(deadline) {
+      await store.close(deadline);
       await engine.stop();
     },
   };
 }
 
 async function requireMigrations(config: StoreConfig): Promise<void> {
-  for (const { server, pending } of await migrationStatus(config)) {
+  for (const { server, pending } of await migrationStatus(config, { reachable: true })) {
     if (pending.length === 0) continue;
     throw new RecallError(
       'ERR_MIGRATION',
@@ -105,32 +98,30 @@ async function requireMigrations(config: StoreConfig): Promise<void> {
 }
 
 function connect(config: StoreConfig, url: string, about: Omit<StoreEndpoint, 'url'>): OpenedStore {
+  const settings = storeSettings(config);
   const client = createClickHouse({
     url,
     username: config.username,
     password: config.password?.reveal() ?? '',
     database: config.database,
+    settings: settings.request,
   });
   const writer = createWriter({
     // Bytes as they are. client.insert encodes an array in one go on the event loop, and what it encoded is lost to the
     // digest and to a second try.
     insert: (statement, chunks, token) =>
-      client.insert(statement, chunks, {
-        ...INSERT_SETTINGS,
-        insert_deduplication_token: token,
-      }),
+      client.insert(statement, chunks, { ...settings.rows, insert_deduplication_token: token }),
     flushInterval: config.flush_interval,
     flushRows: config.flush_rows,
   });
   return {
     endpoint: { url: client.address, ...about },
-    write: (batch) => writer.add(rowsByTable(batch)),
+    write: (batch, options) => writer.add(rowsByTable(batch), options),
+    insert: (statement, rows) => client.insert(statement, rows, settings.together),
     query: (sql, params) => client.query(sql, params),
-    async ping() {
-      await client.query('SELECT 1');
-    },
-    async close() {
-      await writer.close();
+    ping: () => client.ping(),
+    async close(deadline) {
+      await writer.close(deadline);
       await client.close();
     },
   };

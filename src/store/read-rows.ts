@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { action, type Action } from '../../schemas/action.ts';
 import { alert, alertStatus, verdict } from '../../schemas/alert.ts';
+import { deadLetter } from '../../schemas/dead-letter.ts';
+import type { StoredDeadLetter } from './dead-letters.ts';
 import type { AlertReview, SealedToken } from './port.ts';
 import type { AlertRow, TokenRow, TokenUse } from './reads.ts';
 
@@ -27,6 +29,7 @@ const alertCells = z
     jti: text,
     alert_id: z.string(),
     version: z.coerce.number(),
+    partition: text,
     status: alertStatus,
     verdict: text.pipe(verdict.optional()),
     time: instant,
@@ -64,11 +67,16 @@ const actionCells = z
     ...action.shape,
     ...identity,
     alert_id: text,
+    partition: text,
+    expires_at: optionalInstant.optional(),
+    seen_active_at: optionalInstant.optional(),
     requested_at: instant,
     event_time: instant,
     updated_at: instant,
   })
   .pipe(action);
+
+const deadLetterOutcome = z.enum(['accepted', 'refused']);
 
 const reviewCells = z.object({
   alert_id: z.string(),
@@ -134,6 +142,33 @@ const useCells = z.object({
   status: positive,
 });
 
+const deadLetterCells = z
+  .object({
+    ...deadLetter.omit({ sealed: true }).shape,
+    received_at: instant,
+    kept: z.number(),
+    sealed: z.string().default(''),
+    redriven_at: instant,
+    redriven_by: z.string(),
+    redrive_outcome: text.pipe(deadLetterOutcome.optional()),
+    redrive_detail: z.string(),
+  })
+  .transform((cells): StoredDeadLetter => {
+    const {
+      kept,
+      redriven_at: at,
+      redriven_by: actor,
+      redrive_outcome: outcome,
+      redrive_detail,
+      ...letter
+    } = cells;
+    return {
+      ...letter,
+      kept: kept > 0,
+      redriven: outcome && { at, actor, outcome, detail: redrive_detail },
+    };
+  });
+
 /** Row of `current_alerts`. */
 export const toAlertRow = (cells: Cells): AlertRow => alertCells.parse(cells);
 /** Row of `alert_reviews`. */
@@ -146,3 +181,5 @@ export const toSealedToken = (cells: Cells): SealedToken => sealedCells.parse(ce
 export const toTokenRow = (cells: Cells): TokenRow => tokenCells.parse(cells);
 /** Row of `access_events`. */
 export const toTokenUse = (cells: Cells): TokenUse => useCells.parse(cells);
+/** Row of `dead_letters` with its outcome. */
+export const toDeadLetter = (cells: Cells): StoredDeadLetter => deadLetterCells.parse(cells);

@@ -103,14 +103,24 @@ export interface Reads {
   /** Latest asked first. */
   listActions(filter: ActionFilter): Promise<Action[]>;
   getAction(id: string): Promise<Action | null>;
-  /** Actions to be carried out that no server has taken yet, oldest first: what the outbox resumes. */
-  pendingActions(): Promise<Action[]>;
+  /** Those of the actions that are there, in no order. */
+  actionsById(ids: readonly string[]): Promise<Action[]>;
+  /**
+   * Actions to be carried out that have no final state yet, oldest first: what the outbox resumes.
+   *
+   * @param partition of this state partition only; '' for those of none. All where absent
+   * @param limit at most so many of each issuer, so that a server that is away does not hide the others' actions
+   */
+  pendingActions(partition?: string, limit?: number): Promise<Action[]>;
   /**
    * The sealed token of that hash, or of that jti and issuer, unless it has expired. Without `iss`, a jti finds only
    * a token without issuer, or one whose jti no other issuer has used.
    */
   sealedToken(tokenHashOrJti: string, iss?: string): Promise<SealedToken | null>;
 }
+
+/** Parameters travel in the address of the request, which proxies let be about 8 kB long. */
+const IDS_A_QUERY = 100;
 
 // Identities first: the view groups the whole ledger otherwise. The hash of a token known by jti is a bloom filter away.
 const TOKEN = `
@@ -188,9 +198,27 @@ export function createReads(store: Pick<Store, 'query'>): Reads {
       return rows.map(toAction);
     },
     getAction: (id) => first('SELECT * FROM actions FINAL WHERE action_id = {id:String}', id, toAction),
-    async pendingActions() {
+    async actionsById(ids) {
+      const found: Action[] = [];
+      for (let start = 0; start < ids.length; start += IDS_A_QUERY) {
+        const rows = await store.query<Cells>(
+          'SELECT * FROM actions FINAL WHERE action_id IN {ids:Array(String)}',
+          { ids: ids.slice(start, start + IDS_A_QUERY) },
+        );
+        found.push(...rows.map(toAction));
+      }
+      return found;
+    },
+    async pendingActions(partition, limit) {
+      const conditions = where({
+        "state = 'pending'": true,
+        "mode = 'enforce'": true,
+        'partition = {partition:String}': partition,
+      });
+      const most = limit === undefined ? '' : 'LIMIT {limit:UInt32} BY iss';
       const rows = await store.query<Cells>(
-        `SELECT * FROM actions FINAL WHERE state = 'pending' AND mode = 'enforce' ORDER BY requested_at, action_id`,
+        `SELECT * FROM actions FINAL ${conditions} ORDER BY requested_at, action_id ${most}`,
+        { partition, limit },
       );
       return rows.map(toAction);
     },

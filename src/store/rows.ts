@@ -1,16 +1,19 @@
-import { setImmediate as otherWork } from 'node:timers/promises';
 import {
   accessEvents,
   actions,
+  alertSinks,
   alerts,
   audit,
   authorizationEvents,
   custody,
+  deadLetterOutcomes,
   deadLetters,
+  deliveries,
   findings,
   reviews,
   type Columns,
 } from './columns.ts';
+import { encodeRows } from './encode.ts';
 import type { StoreBatch } from './port.ts';
 
 /** The rows of a batch for one table, in the shape of one `INSERT` statement. */
@@ -22,26 +25,11 @@ export interface TableRows {
   readonly encode: () => Promise<Uint8Array[]>;
 }
 
-const ROWS_A_CHUNK = 500;
-
 function tableRows<T>(table: string, columns: Columns<T>, items: readonly T[] = []): TableRows {
-  const cells = Object.values(columns);
   return {
     statement: `INSERT INTO ${table} (${Object.keys(columns).join(', ')}) FORMAT JSONCompactEachRow`,
     count: items.length,
-    async encode() {
-      const encoder = new TextEncoder();
-      const chunks: Uint8Array[] = [];
-      for (let start = 0; start < items.length; start += ROWS_A_CHUNK) {
-        // A large batch must not keep the event loop from everything else.
-        if (start > 0) await otherWork();
-        const lines = items
-          .slice(start, start + ROWS_A_CHUNK)
-          .map((item) => JSON.stringify(cells.map((cell) => cell(item))));
-        chunks.push(encoder.encode(`${lines.join('\n')}\n`));
-      }
-      return chunks;
-    },
+    encode: () => encodeRows(columns, items),
   };
 }
 
@@ -55,6 +43,9 @@ export function rowsByTable(batch: StoreBatch): TableRows[] {
     tableRows('actions', actions, batch.actions),
     tableRows('token_custody', custody, batch.custody),
     tableRows('dead_letters', deadLetters, batch.dead_letters),
+    tableRows('dead_letter_outcomes', deadLetterOutcomes, batch.dead_letter_outcomes),
+    tableRows('alert_sinks', alertSinks, batch.alert_sinks),
+    tableRows('alert_deliveries', deliveries, batch.deliveries),
     tableRows('alert_reviews', reviews, batch.reviews),
     tableRows('audit_log', audit, batch.audit),
   ].filter(({ count }) => count > 0);

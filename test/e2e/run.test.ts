@@ -118,7 +118,7 @@ describe('token-recall run, with parts that are away', () => {
     };
   }
 
-  it('takes pushes while Kafka is away, says who is away, and stops when told', async () => {
+  it('goes on while Kafka is away, says who is away and why it takes no pushes, and stops when told', async () => {
     const [kafkaPort = 0] = await freePorts(1);
     const dataDir = join(folder.path, 'kafka-away');
     const path = await configFile('kafka.yaml', [
@@ -126,7 +126,7 @@ describe('token-recall run, with parts that are away', () => {
       'store: { http_port: 0 }',
       'api: { port: 0 }',
       'sources:',
-      `  - { kind: kafka, brokers: ["127.0.0.1:${kafkaPort}"], topics: [gateway-access] }`,
+      `  - { kind: kafka, brokers: ["127.0.0.1:${kafkaPort}"], topics: [gateway-access], keyed_by: subject }`,
     ]);
     const worker = await start(path, dataDir);
     await expect
@@ -135,7 +135,22 @@ describe('token-recall run, with parts that are away', () => {
     expect((await fetch(`${worker.url}/readyz`)).status).toBe(503);
     expect((await fetch(`${worker.url}/healthz`)).status).toBe(200);
     expect((await fetch(`${worker.url}/v1/alerts`)).status).toBe(401);
+    const refused = await worker.push([
+      JSON.stringify({ time: Date.now(), client_ip: '192.0.2.7', sub: 'user-1' }),
+    ]);
+    expect(refused.status).toBe(409);
+    expect(await refused.text()).toContain('set `repartition`');
+    expect(await worker.stop()).toBe(0);
+  });
 
+  it('takes what is an event of a push and sets the rest aside', async () => {
+    const dataDir = join(folder.path, 'pushes');
+    const path = await configFile('pushes.yaml', [
+      `data_dir: ${dataDir}`,
+      'store: { http_port: 0 }',
+      'api: { port: 0 }',
+    ]);
+    const worker = await start(path, dataDir);
     const now = Date.now();
     const event = {
       time: now,

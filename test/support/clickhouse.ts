@@ -7,7 +7,7 @@ import { config as configSchema, type ConfigInput, type StoreConfig } from '../.
 import { secret } from '../../schemas/secret.ts';
 import { createClickHouse } from '../../src/store/client.ts';
 import { embeddedPaths, ensureCredentials, ensureRoot } from '../../src/store/embedded/files.ts';
-import { launchEmbedded, type Embedded } from '../../src/store/embedded/launch.ts';
+import { launchEmbedded, type EmbeddedOptions } from '../../src/store/embedded/launch.ts';
 import { loopbackPort } from '../../src/store/embedded/ports.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openStore, type OpenedStore } from '../../src/store/open.ts';
@@ -34,12 +34,33 @@ export interface TestClickHouse {
   readonly config: StoreConfig;
   /** Opens a store on it; the caller closes it. */
   open(overrides?: Partial<StoreConfig>): Promise<OpenedStore>;
+  /** SIGKILL; the data stay. With several servers, which one. A server at CLICKHOUSE_URL is not ours to kill. */
+  kill(server?: number): Promise<void>;
+  /** Starts what was killed, or kills and starts it, on the same port and data; resolves when it answers. */
+  restart(server?: number): Promise<void>;
   /** Removes everything. */
   stop(): Promise<void>;
 }
 
+/** A ClickHouse process of its own, which can be killed and started again where it was. */
+async function startServer(options: EmbeddedOptions) {
+  let engine = await launchEmbedded(options);
+  const { endpoint, credentials } = engine;
+  const again = { ...options, httpPort: Number(new URL(endpoint.url).port), tcpPort: endpoint.tcp?.port };
+  return {
+    url: endpoint.url,
+    writer: credentials.writer,
+    kill: () => engine.stop(),
+    async restart() {
+      await engine.stop();
+      engine = await launchEmbedded(again);
+    },
+  };
+}
+type Server = Awaited<ReturnType<typeof startServer>>;
+
 /**
- * Starts a ClickHouse that is thrown away, or takes a fresh database of the one at CLICKHOUSE_URL
+ * Starts a ClickHouse that is thrown away, a process of its own that workers share by its URL and writer, or takes a fresh database of the one at CLICKHOUSE_URL
  * (with CLICKHOUSE_USER and CLICKHOUSE_PASSWORD), dropped at the end.
  */
 export async function startClickHouse(): Promise<TestClickHouse> {
@@ -53,6 +74,7 @@ export async function startClickHouse(): Promise<TestClickHouse> {
     return await prepared(
       storeConfig({ url, database, username: account.username }),
       account.password,
+      [],
       async () => {
         const client = createClickHouse({ url, ...account });
         await client.command(`DROP DATABASE IF EXISTS ${database} SYNC`);
@@ -61,12 +83,17 @@ export async function startClickHouse(): Promise<TestClickHouse> {
     );
   }
   const directory = await temporaryDirectory();
-  const engine = await launchEmbedded({ dataDir: directory.path, database, httpPort: 0 });
-  const { username, password } = engine.credentials.writer;
-  return await prepared(storeConfig({ url: engine.endpoint.url, database, username }), password, async () => {
-    await engine.stop();
-    await directory.remove();
-  });
+  const server = await startServer({ dataDir: directory.path, database, httpPort: 0 });
+  const { username, password } = server.writer;
+  return await prepared(
+    storeConfig({ url: server.url, database, username }),
+    password,
+    [server],
+    async () => {
+      await server.kill();
+      await directory.remove();
+    },
+  );
 }
 
 /** Two ClickHouse processes as the shards of cluster `pair`. Always embedded: shards need each other's addresses. */
@@ -85,18 +112,18 @@ export async function startCluster(): Promise<TestClickHouse & { shards: readonl
     </replica></shard>`,
   );
   const dropIn = `<clickhouse><remote_servers><pair>${shards.join('')}</pair></remote_servers></clickhouse>`;
-  const engines: Embedded[] = [];
+  const servers: Server[] = [];
   for (const [index, { path: dataDir }] of directories.entries()) {
     const paths = embeddedPaths(dataDir);
     await mkdir(join(paths.root, 'config.d'), { recursive: true });
     await writeFile(join(paths.root, 'config.d', 'cluster.xml'), dropIn, { mode: 0o600 });
     await writeFile(paths.credentials, JSON.stringify(credentials), { mode: 0o600 });
-    engines.push(await launchEmbedded({ dataDir, database, httpPort: 0, tcpPort: ports[index]! }));
+    servers.push(await startServer({ dataDir, database, httpPort: 0, tcpPort: ports[index]! }));
   }
-  const urls = engines.map(({ endpoint }) => endpoint.url);
+  const urls = servers.map(({ url }) => url);
   const config = storeConfig({ url: urls[0], database, username, cluster: 'pair', shards: urls });
-  const cluster = await prepared(config, password, async () => {
-    await Promise.all(engines.map((engine) => engine.stop()));
+  const cluster = await prepared(config, password, servers, async () => {
+    await Promise.all(servers.map((server) => server.kill()));
     await Promise.all(directories.map((directory) => directory.remove()));
   });
   return { ...cluster, shards: urls };
@@ -105,8 +132,14 @@ export async function startCluster(): Promise<TestClickHouse & { shards: readonl
 async function prepared(
   settings: StoreConfig,
   password: string,
+  servers: readonly Server[],
   stop: () => Promise<void>,
 ): Promise<TestClickHouse> {
+  const server = (index: number) => {
+    const one = servers[index];
+    if (one === undefined) throw new Error('there is no such ClickHouse that these tests started');
+    return one;
+  };
   const config = { ...settings, password: secret(password) };
   try {
     await migrate(config);
@@ -117,6 +150,8 @@ async function prepared(
   return {
     config,
     open: (overrides) => openStore({ config: { ...config, ...overrides }, dataDir: '', log: silent }),
+    kill: (index = 0) => server(index).kill(),
+    restart: (index = 0) => server(index).restart(),
     stop,
   };
 }

@@ -7,6 +7,8 @@ import { runToEnd, until } from './processes.ts';
 /** What tests do with a running cluster, whoever started it. */
 export interface KafkaOperations {
   createTopic(topic: string, partitions?: number): Promise<void>;
+  /** Gives a topic more partitions. */
+  growTopic(topic: string, partitions: number): Promise<void>;
   /** Produces values, the fast way. */
   produce(topic: string, values: readonly (string | null)[], key?: string): Promise<void>;
   /** Produces lines with the Java client, in compressed batches. */
@@ -49,9 +51,22 @@ export function operations(
     createTopic: (topic, partitions = 1) =>
       withAdmin(async (admin) => {
         await admin.createTopics({
-          waitForLeaders: true,
+          waitForLeaders: false,
           topics: [{ topic, numPartitions: partitions, replicationFactor: 1 }],
         });
+        // A broker that is busy does not know of it at once, nor have its partitions a leader.
+        await until(
+          async () => {
+            const [found] = (await admin.fetchTopicMetadata({ topics: [topic] })).topics;
+            return found?.partitions.length === partitions;
+          },
+          20_000,
+          () => Promise.resolve(`topic ${topic} does not come to be`),
+        );
+      }),
+    growTopic: (topic, partitions) =>
+      withAdmin(async (admin) => {
+        await admin.createPartitions({ topicPartitions: [{ topic, count: partitions }] });
       }),
     async produce(topic, values, key) {
       const producer = client.producer({

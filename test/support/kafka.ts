@@ -60,10 +60,13 @@ export async function startKafka(options: { secure?: boolean } = {}): Promise<Ka
     '--add-scram',
     `${mechanism}=[name=${user.username},password=${user.password}]`,
   ]);
+  const cluster = randomBytes(16);
+  // An id that begins with a dash would be taken for an option.
+  cluster[0] = 0;
   await runToEnd(
     'java',
     // prettier-ignore
-    [...HEAP, ...classpath, 'kafka.tools.StorageTool', 'format', '-t', randomBytes(16).toString('base64url'), '-c', config, ...scram],
+    [...HEAP, ...classpath, 'kafka.tools.StorageTool', 'format', '-t', cluster.toString('base64url'), '-c', config, ...scram],
     JAVA_HINT,
   );
 

@@ -1,12 +1,14 @@
 import { expect } from 'vitest';
 import { createLogger, type Logger } from '../../src/telemetry/log.ts';
-import type { BatchHandler, BatchOutcome, Source, SourceBatch } from '../../src/sources/port.ts';
+import type { Assignments, BatchHandler, BatchOutcome, Source, SourceBatch } from '../../src/sources/port.ts';
 
 export const silentLog: Logger = createLogger('silent');
 
 /** A source at work, and what it handed over so far. */
 export interface SourceRun {
   readonly batches: SourceBatch[];
+  /** Each list of state partitions it was assigned, in order; the empty one where a membership ended. */
+  readonly assigned: (readonly string[])[];
   /** Text of every record that was taken, in order. */
   texts(): string[];
   /** Resolves when that many records were taken. */
@@ -31,16 +33,19 @@ export function startSource(
   const controller = new AbortController();
   const batches: SourceBatch[] = [];
   const texts = () => batches.flatMap((batch) => batch.records.map((record) => textOf(record.bytes)));
+  const assigned: (readonly string[])[] = [];
+  const assignments: Assignments = { assigned: (_group, partitions) => assigned.push(partitions) };
   const onBatch: BatchHandler = async (batch) => {
     const outcome = await handler?.(batch);
     batches.push(batch);
     return { accepted: batch.records.length, deadLetters: 0, ...outcome };
   };
-  const ended = source.run(onBatch, controller.signal);
+  const ended = source.run(onBatch, controller.signal, assignments);
   // Looked at by the test that cares; no other is to fail for it.
   ended.catch(() => undefined);
   return {
     batches,
+    assigned,
     texts,
     reached: (count) =>
       expect.poll(() => texts().length, { timeout: 30_000, interval: 25 }).toBeGreaterThanOrEqual(count),

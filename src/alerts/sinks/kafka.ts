@@ -13,6 +13,7 @@ export function createKafkaSink(config: KafkaSinkConfig, encode: AlertEncoder, l
   const headers = { 'content-type': 'application/json', format: config.format };
   return {
     name: `kafka:${config.topic}`,
+    address: `${config.brokers.toSorted().join(',')} ${config.format}`,
     send: (alert) => producer.send(config.topic, [{ key: alert.alert_id, value: encode(alert), headers }]),
     close: () => producer.close(),
   };

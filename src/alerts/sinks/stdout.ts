@@ -15,6 +15,7 @@ export function createStdoutSink(encode: AlertEncoder, output: Writable = proces
   output.on('error', heard);
   return {
     name: 'stdout',
+    address: '',
     send: (alert) =>
       new Promise((resolve, reject) => {
         if (output.destroyed || !output.writable) {

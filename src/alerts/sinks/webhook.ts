@@ -51,6 +51,7 @@ export function createWebhookSink(config: WebhookSinkConfig, encode: AlertEncode
 
   return {
     name,
+    address: `${config.url} ${config.format}`,
     async send(alert, signal) {
       const key = `${alert.alert_id}.${String(alert.version)}`;
       const { statusCode, headers } = await post(encode(alert), key, signal);

@@ -4,6 +4,7 @@ import type { KafkaConnection } from '../../../schemas/config-sources.ts';
 import { messageOf, RecallError, type RecallErrorCode } from '../../errors.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { lz4, snappy, zstd } from './codecs.ts';
+import { dealTopics, readNumbers, writeNumbers } from './numbers.ts';
 import type { KafkaBatch, KafkaClient, KafkaProducer } from './port.ts';
 
 /*
@@ -11,7 +12,7 @@ import type { KafkaBatch, KafkaClient, KafkaProducer } from './port.ts';
  * port.ts, so that another client can take its place.
  */
 
-const { CompressionCodecs, CompressionTypes } = kafkajs;
+const { AssignerProtocol, CompressionCodecs, CompressionTypes, PartitionAssigners } = kafkajs;
 // gzip is built in; the registry is global to kafkajs.
 Object.assign(CompressionCodecs, {
   [CompressionTypes.Snappy]: () => snappy,
@@ -111,15 +112,55 @@ function adapted(payload: kafkajs.EachBatchPayload): KafkaBatch {
   };
 }
 
+/**
+ * Deals out partition numbers: number n of every topic goes to the same member. Each member tells the leader by its
+ * metadata which numbers it held, so that few of them move. The name is the group's protocol: a member that deals
+ * otherwise cannot be in the group at the same time.
+ */
+function byNumber(held: () => readonly number[]): kafkajs.PartitionAssigner {
+  const version = 1;
+  const name = 'token-recall-by-number';
+  return ({ cluster, groupId }) => ({
+    name,
+    version,
+    protocol: ({ topics }) => ({
+      name,
+      metadata: AssignerProtocol.MemberMetadata.encode({
+        version,
+        topics,
+        userData: writeNumbers(held()),
+      }),
+    }),
+    assign({ members, topics }) {
+      const counts = topics.map(
+        (topic) => [topic, cluster.findTopicPartitionMetadata(topic).length] as const,
+      );
+      const known = members.map(({ memberId, memberMetadata }) => {
+        const said = AssignerProtocol.MemberMetadata.decode(memberMetadata);
+        return { id: memberId, topics: said?.topics ?? [], held: readNumbers(said?.userData) };
+      });
+      const encode = (assignment: kafkajs.Assignment) =>
+        AssignerProtocol.MemberAssignment.encode({ version, assignment, userData: Buffer.alloc(0) });
+      const dealt = dealTopics(groupId, known, new Map(counts));
+      return Promise.resolve(
+        [...dealt].map(([memberId, share]) => ({ memberId, memberAssignment: encode(share) })),
+      );
+    },
+  });
+}
+
 /** A client for reading from the cluster. Connects only when asked something. */
 export function createKafka(connection: KafkaConnection, log: Logger): KafkaClient {
   const client = createClient(connection, log);
+  /** Outlives a membership, so that a member that comes back takes up what it had. */
+  let held: readonly number[] = [];
   return {
     async topics() {
       const admin = client.admin();
       try {
         await admin.connect();
-        return await admin.listTopics();
+        const { topics } = await admin.fetchTopicMetadata();
+        return new Map(topics.map(({ name, partitions }) => [name, partitions.length]));
       } catch (error) {
         throw unavailable(error, connection, 'ERR_SOURCE_UNAVAILABLE');
       } finally {
@@ -127,12 +168,13 @@ export function createKafka(connection: KafkaConnection, log: Logger): KafkaClie
       }
     },
 
-    async consume({ topics, groupId, fromBeginning, onBatch, onAssigned, onHeartbeat }, signal) {
+    async consume({ topics, groupId, copartitioned, onBatch, onAssigned, onHeartbeat }, signal) {
       const consumer = client.consumer({
         groupId,
         sessionTimeout: SESSION_TIMEOUT,
         maxWaitTimeInMs: FETCH_WAIT,
         allowAutoTopicCreation: false,
+        partitionAssigners: [copartitioned ? byNumber(() => held) : PartitionAssigners.roundRobin],
         // A group's coordinator may take seconds to load: more patience than for a connection.
         retry: { retries: 6, restartOnFailure: () => Promise.resolve(false) },
       });
@@ -144,14 +186,17 @@ export function createKafka(connection: KafkaConnection, log: Logger): KafkaClie
       consumer.on(CRASH, ({ payload }) => {
         ended.abort(unavailable(payload.error, connection, 'ERR_SOURCE_UNAVAILABLE'));
       });
-      consumer.on(GROUP_JOIN, ({ payload }) => {
-        onAssigned(Object.values(payload.memberAssignment).flat().length);
+      consumer.on(GROUP_JOIN, ({ payload: { memberAssignment } }) => {
+        held = [...new Set(Object.values(memberAssignment).flat())];
+        onAssigned(memberAssignment);
       });
       consumer.on(HEARTBEAT, onHeartbeat);
       try {
         try {
           await consumer.connect();
-          await consumer.subscribe({ topics: [...topics], fromBeginning });
+          for (const { topic, fromBeginning } of topics) {
+            await consumer.subscribe({ topics: [topic], fromBeginning });
+          }
           await consumer.run({
             autoCommit: false,
             eachBatchAutoResolve: false,

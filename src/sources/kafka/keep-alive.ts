@@ -10,14 +10,13 @@ const TICK = 1_000;
  * what it is at is waited for and may still be committed: the coordinator takes commits of the old generation
  * until the members have rejoined. After that the error of the heartbeat is thrown, and the client rejoins.
  *
- * @returns what `work` returned
  * @throws errors of `work`, and of the heartbeat
  */
 export async function keepAlive(
   batch: KafkaBatch,
   signal: AbortSignal,
-  work: (signal: AbortSignal) => Promise<boolean>,
-): Promise<boolean> {
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
   const stop = new AbortController();
   const onAbort = () => stop.abort();
   signal.addEventListener('abort', onAbort, { once: true });
@@ -30,10 +29,9 @@ export async function keepAlive(
     });
   }, TICK);
   try {
-    const result = await work(stop.signal);
+    await work(stop.signal);
     const [error] = lost;
     if (error !== undefined) throw error;
-    return result;
   } finally {
     clearInterval(timer);
     signal.removeEventListener('abort', onAbort);

@@ -20,30 +20,36 @@ export interface KafkaBatch {
   commit(offset: string): Promise<void>;
 }
 
+/** The partitions of each topic, by number. */
+export type PartitionsByTopic = Readonly<Record<string, readonly number[]>>;
+
 export interface ConsumeOptions {
-  readonly topics: readonly string[];
   readonly groupId: string;
-  readonly fromBeginning: boolean;
+  /** Topics to read, and whether to begin with the oldest record where the group has no offset. */
+  readonly topics: readonly { readonly topic: string; readonly fromBeginning: boolean }[];
+  /** Whether number n of every topic must go to the same member. The topics must have equally many partitions. */
+  readonly copartitioned: boolean;
   /** Called for one batch of a partition at a time; a batch whose offsets it does not commit comes again. */
   readonly onBatch: (batch: KafkaBatch) => Promise<void>;
-  /** Called with the number of partitions whenever the group has shared them out. */
-  readonly onAssigned: (partitions: number) => void;
+  /** Called with this member's partitions whenever the group has shared them out, before any batch of them. */
+  readonly onAssigned: (partitions: PartitionsByTopic) => void;
   /** Called whenever the group answered a heartbeat: every few seconds while all is well. */
   readonly onHeartbeat: () => void;
 }
 
 export interface KafkaClient {
   /**
-   * Names of the topics that the user may see.
+   * The topics that the user may see, and how many partitions each has.
    *
    * @throws RecallError ERR_SOURCE_UNAVAILABLE naming the brokers
    */
-  topics(): Promise<string[]>;
+  topics(): Promise<ReadonlyMap<string, number>>;
   /**
-   * Consumes until `signal` aborts; offsets are committed only through {@link KafkaBatch.commit}.
+   * Consumes until `signal` aborts; offsets are committed only through {@link KafkaBatch.commit}. After `onBatch`
+   * threw, no batch is current any more; what is under way is waited for before the group is left.
    *
-   * @throws RecallError ERR_SOURCE_UNAVAILABLE naming the brokers where the cluster cannot be used any more,
-   *   and whatever `onBatch` threw
+   * @throws RecallError ERR_SOURCE_UNAVAILABLE naming the brokers where the cluster cannot be used any more, or
+   *   co-partitioned topics have come to differ; and whatever `onBatch` threw
    */
   consume(options: ConsumeOptions, signal: AbortSignal): Promise<void>;
 }

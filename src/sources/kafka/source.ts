@@ -1,161 +1,138 @@
-import type { KafkaSourceConfig } from '../../../schemas/config-sources.ts';
-import { isRecallError, messageOf, RecallError } from '../../errors.ts';
-import { createBackoff } from '../backoff.ts';
-import { batchesOf } from '../batches.ts';
-import { handOver } from '../hand-over.ts';
+import { isRecallError, RecallError } from '../../errors.ts';
 import { createHealth } from '../health.ts';
-import { refusedRecord, REFUSED_HEAD } from '../lines.ts';
-import type { BatchHandler, BatchOutcome, Source, SourceRecord } from '../port.ts';
+import type { Source } from '../port.ts';
 import type { SourceDependencies } from '../stdin.ts';
+import { waitToRetry } from '../wait.ts';
 import { createKafka, createProducer } from './client.ts';
-import { deadLetterMessage, sendable } from './dead-letters.ts';
-import { keepAlive } from './keep-alive.ts';
-import type { KafkaBatch, KafkaRecord } from './port.ts';
+import type { GroupTopic, KafkaGroup } from './groups.ts';
+import { commonCount } from './numbers.ts';
+import type { PartitionsByTopic } from './port.ts';
+import { take } from './take.ts';
 
-const EMPTY = new Uint8Array();
 /** Heartbeats come every three seconds; without one for this long, ms, the cluster is not reached. */
 const SILENCE = 10_000;
-
-function sourceRecord(batch: KafkaBatch, record: KafkaRecord, maxLine: number): SourceRecord {
-  const position = `${batch.topic}/${batch.partition}/${record.offset}`;
-  // A tombstone is no event: decoding an empty record says so.
-  const bytes = record.value ?? EMPTY;
-  return bytes.byteLength <= maxLine
-    ? { bytes, position }
-    : refusedRecord(bytes.subarray(0, REFUSED_HEAD), bytes.byteLength, maxLine, position);
-}
+/** So often in a row a member may find its partitions taken before that counts as a failure. */
+const TAKEN_IN_A_ROW = 3;
 
 /**
- * Kafka topics, one record a value. Offsets are committed only after the handler resolved, so records come again
- * after a crash; the position names each one for good.
+ * Kafka topics that one consumer group reads, one record a value. Offsets are committed only after the handler
+ * resolved, so records come again after a crash; their positions and offsets name them for good.
  *
- * Where the cluster or a topic is not there, `run` keeps trying and health says why. Dead letters go to
- * `dead_letter_topic`, or to `<topic>.dlq` if that exists, before the offset is committed.
+ * Where the cluster or a topic is not there, `run` keeps trying and health says why. Where the handler says that
+ * another worker has a partition (ERR_STATE_FENCED), the membership ends and the group is joined anew. Dead letters
+ * go to the topic configured for them, or to `<topic>.dlq` if that exists, before the offset is committed.
+ *
+ * `run` throws RecallError ERR_PARTITIONING where topics of a partitioned group differ in partitions.
  */
-export function createKafkaSource(config: KafkaSourceConfig, { log, maxLine }: SourceDependencies): Source {
-  const name = `kafka:${config.topics.join(',')}`;
-  const brokers = config.brokers.join(', ');
-  const client = createKafka(config, log);
-  const producer = createProducer(config, log);
+export function createKafkaSource(group: KafkaGroup, { log, maxLine }: SourceDependencies): Source {
+  const { connection, groupId } = group;
+  const name = `kafka:${group.topics.map(({ topic }) => topic).join(',')}`;
+  const brokers = connection.brokers.join(', ');
+  const client = createKafka(connection, log);
+  const producer = createProducer(connection, log);
   const health = createHealth(`${name}: not started`);
   /** When the group last answered; null while there is no membership. */
   let lastHeartbeat: number | null = null;
 
   /**
-   * Looks whether the topics are there, and where dead letters go, by topic.
+   * Looks whether the topics are there and partitioned alike.
    *
-   * @throws RecallError ERR_SOURCE_UNAVAILABLE naming the missing topics
+   * @returns the topics by name, with the topic for dead letters where there is one
+   * @throws RecallError ERR_SOURCE_UNAVAILABLE naming the missing topics, ERR_PARTITIONING naming the unlike ones
    */
-  async function deadLetterTopics(): Promise<ReadonlyMap<string, string>> {
-    const existing = new Set(await client.topics());
-    const needed = config.topics.concat(config.dead_letter_topic ?? []);
-    const missing = needed.filter((topic) => !existing.has(topic));
+  async function findTopics(): Promise<ReadonlyMap<string, GroupTopic>> {
+    const partitions = await client.topics();
+    const needed = group.topics.flatMap(({ topic, letters }) => [
+      topic,
+      ...(letters === undefined ? [] : [letters]),
+    ]);
+    const missing = [...new Set(needed)].filter((topic) => !partitions.has(topic));
     if (missing.length > 0) {
       throw new RecallError(
         'ERR_SOURCE_UNAVAILABLE',
-        `Kafka at ${brokers} has no topic ${missing.join(', ')}, or the user may not see it; create it, no topic is created automatically`,
+        `Kafka at ${brokers} has no topic ${missing.join(', ')}, or the user may not see it; ${group.howToCreate}`,
       );
     }
-    const pairs = config.topics.map((topic) => [topic, config.dead_letter_topic ?? `${topic}.dlq`] as const);
-    return new Map(pairs.filter(([, letters]) => existing.has(letters)));
-  }
-
-  /** Publishes the dead letters of a batch; waits for a producer that is away. False where `signal` aborted. */
-  async function publish(
-    { letters = [] }: BatchOutcome,
-    batch: KafkaBatch,
-    topic: string | undefined,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    if (topic === undefined || letters.length === 0) return true;
-    const originals = new Map(
-      batch.records.map((record) => [`${batch.topic}/${batch.partition}/${record.offset}`, record]),
+    if (group.partitioned) {
+      commonCount(groupId, new Map(group.topics.map(({ topic }) => [topic, partitions.get(topic) ?? 0])));
+    }
+    return new Map(
+      group.topics.map((one) => {
+        const letters = one.letters ?? `${one.topic}.dlq`;
+        return [one.topic, { ...one, letters: partitions.has(letters) ? letters : undefined }];
+      }),
     );
-    const messages = letters.map((letter) => deadLetterMessage(letter, originals.get(letter.position)));
-    const waiting = sendable(messages);
-    const backoff = createBackoff();
-    for (let part = waiting.shift(); part !== undefined;) {
-      try {
-        await producer.send(topic, part);
-        part = waiting.shift();
-        health.recovered();
-      } catch (error) {
-        if (!isRecallError(error, 'ERR_SINK_UNAVAILABLE')) {
-          // They are in ClickHouse already: not worth stopping for.
-          log.warn({ topic }, `dead letters were not published: ${messageOf(error)}`);
-          return true;
-        }
-        health.failing(`dead letters wait: ${error.message}`);
-        if (!(await backoff.wait(signal))) return false;
-      }
-    }
-    return true;
   }
 
-  async function take(
-    fetched: KafkaBatch,
-    onBatch: BatchHandler,
-    letterTopics: ReadonlyMap<string, string>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { topic } = fetched;
-    const head = { source: `kafka:${topic}`, stream: config.stream, format: config.format };
-    const records = fetched.records.map((record) => sourceRecord(fetched, record, maxLine));
-    let taken = 0;
-    for (const batch of batchesOf(head, records)) {
-      taken += batch.records.length;
-      const last = fetched.records[taken - 1];
-      if (last === undefined || !fetched.isCurrent()) return;
-      const committed = await keepAlive(fetched, signal, async (inner) => {
-        const outcome = await handOver(batch, onBatch, { log, health, signal: inner });
-        if (outcome === null) return false;
-        if (!(await publish(outcome, fetched, letterTopics.get(topic), inner))) return false;
-        await fetched.commit(last.offset);
-        return true;
-      });
-      // What follows must not be committed over what was not.
-      if (!committed) return;
-    }
+  const statePartition = (number: number) => (group.partitioned ? `${groupId}/${number}` : undefined);
+
+  function statePartitions(assigned: PartitionsByTopic): string[] {
+    const numbers = [...new Set(Object.values(assigned).flat())].sort((a, b) => a - b);
+    return numbers.map(statePartition).filter((id) => id !== undefined);
   }
 
   return {
     name,
-    async run(onBatch, signal) {
-      const backoff = createBackoff();
+    async run(onBatch, outer, assignments) {
+      // Every batch under way listens for the end: to a signal of its own, or the worker's would seem to leak.
+      const signal = AbortSignal.any([outer]);
+      let failures = 0;
       let told = '';
+
+      async function membership(): Promise<void> {
+        const topics = await findTopics();
+        try {
+          await client.consume(
+            {
+              groupId,
+              topics: group.topics,
+              copartitioned: group.partitioned,
+              async onBatch(fetched) {
+                const topic = topics.get(fetched.topic);
+                if (topic === undefined) throw new TypeError(`topic ${fetched.topic} was not asked for`);
+                const { stream, format, letters } = topic;
+                const partition = statePartition(fetched.partition);
+                await take(fetched, {
+                  ...{ onBatch, producer, stream, format, letters, partition, maxLine },
+                  ...{ log, health, signal },
+                });
+              },
+              onHeartbeat() {
+                lastHeartbeat = Date.now();
+                failures = 0;
+              },
+              onAssigned(partitions) {
+                lastHeartbeat = Date.now();
+                health.ok(`${name}: ${Object.values(partitions).flat().length} partitions assigned`);
+                told = '';
+                if (group.partitioned) assignments?.assigned(groupId, statePartitions(partitions));
+              },
+            },
+            signal,
+          );
+        } finally {
+          lastHeartbeat = null;
+          if (group.partitioned) assignments?.assigned(groupId, []);
+        }
+      }
+
       try {
         while (!signal.aborted) {
           try {
-            const letterTopics = await deadLetterTopics();
-            await client.consume(
-              {
-                topics: config.topics,
-                groupId: groupOf(config),
-                fromBeginning: config.from_beginning,
-                onBatch: (fetched) => take(fetched, onBatch, letterTopics, signal),
-                onHeartbeat() {
-                  lastHeartbeat = Date.now();
-                },
-                onAssigned(partitions) {
-                  lastHeartbeat = Date.now();
-                  health.ok(`${name}: ${partitions} partitions assigned`);
-                  backoff.reset();
-                  told = '';
-                },
-              },
-              signal,
-            );
+            await membership();
           } catch (error) {
-            if (!isRecallError(error, 'ERR_SOURCE_UNAVAILABLE')) throw error;
-            lastHeartbeat = null;
-            health.failing(error.message);
-            if (error.message !== told) log.warn({ source: name }, error.message);
+            const taken = isRecallError(error, 'ERR_STATE_FENCED');
+            if (!taken && !isRecallError(error, 'ERR_SOURCE_UNAVAILABLE')) throw error;
+            failures += 1;
+            if (taken && failures < TAKEN_IN_A_ROW) {
+              health.ok(`${name}: joins its group again: ${error.message}`);
+            } else health.failing(error.message);
+            if (error.message !== told) log.warn({ source: name, code: error.code }, error.message);
             told = error.message;
-            await backoff.wait(signal);
+            await waitToRetry(failures, signal);
           }
         }
       } finally {
-        lastHeartbeat = null;
         await producer.close();
       }
     },
@@ -168,12 +145,4 @@ export function createKafkaSource(config: KafkaSourceConfig, { log, maxLine }: S
       };
     },
   };
-}
-
-/**
- * The consumer group of a source. Members of one group must read the same topics: the leader deals out only those it
- * reads itself, so the topics of a second source in it would go unread.
- */
-export function groupOf({ group_id, topics }: Pick<KafkaSourceConfig, 'group_id' | 'topics'>): string {
-  return group_id ?? ['token-recall', ...[...topics].sort()].join('.');
 }

@@ -1,10 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { waitAfter, type Backoff } from '../../backoff.ts';
 import { messageOf } from '../../errors.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { launchEmbedded, type Embedded, type EmbeddedOptions } from './launch.ts';
 
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 30_000;
+const BACKOFF: Backoff = { first: 200, longest: 30_000 };
+
+/** An engine that ends sooner than this after its start counts as one that failed to start. */
+const STEADY_MS = 60_000;
 
 /**
  * Starts the embedded ClickHouse and starts it again, on the same ports, whenever it ends by itself (killed, crashed,
@@ -22,10 +25,14 @@ export async function keepEmbedded(
   const stopping = new AbortController();
   const stopped = () => stopping.signal.aborted;
 
+  /** Ends of the engine in a row, and starts that failed. */
+  let failures = 0;
+
   async function relaunch(): Promise<void> {
-    for (let pause = FIRST_PAUSE_MS; !stopped(); pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+    while (!stopped()) {
+      failures += 1;
       try {
-        await delay(pause, undefined, { signal: stopping.signal });
+        await delay(waitAfter(failures, BACKOFF), undefined, { signal: stopping.signal });
         current = await launchEmbedded(again);
         return;
       } catch (error) {
@@ -36,8 +43,10 @@ export async function keepEmbedded(
 
   async function watch(): Promise<void> {
     while (!stopped()) {
+      const started = performance.now();
       await current.ended;
       if (stopped()) return;
+      if (performance.now() - started > STEADY_MS) failures = 0;
       log.error(`the embedded ClickHouse (process ${current.endpoint.pid}) ended; starting it again`);
       await relaunch();
     }

@@ -9,6 +9,7 @@ import { startKafka, type KafkaBroker } from '../../support/kafka.ts';
 import { freePorts } from '../../support/processes.ts';
 import { silentLog } from '../../support/source-runs.ts';
 import { alertOf } from '../../unit/alerts/alert.ts';
+import { deliveriesInMemory } from '../../unit/alerts/deliveries.ts';
 
 let kafka: KafkaBroker;
 beforeAll(async () => {
@@ -50,6 +51,7 @@ describe('Kafka sink', () => {
     const topic = await freshTopic();
     const dispatcher = createDispatcher({
       sinks: [createAlertSink(configOf(topic, { format }), deps)],
+      deliveries: deliveriesInMemory().deliveries,
       log: silentLog,
       metrics: createMetrics(),
     });

@@ -21,6 +21,7 @@ const MINUTE = 60_000;
 const suffix = randomBytes(4).toString('hex');
 const ACCESS = `gateway-access-${suffix}`;
 const AUTHORIZATION = `authorization-events-${suffix}`;
+const EVENTS_BY_SUBJECT = `token-recall.events-${suffix}`;
 
 const OWNER = {
   client_ip: '90.18.63.77',
@@ -56,7 +57,8 @@ describe('from the access log to the dead token', () => {
       startClickHouse(),
       startAuthorizationServer({ clients: [{ credential: web }], scopes: ['orders:read'] }),
     ]);
-    for (const topic of [ACCESS, AUTHORIZATION, `${ACCESS}.dlq`]) await kafka.createTopic(topic, 3);
+    for (const topic of [ACCESS, AUTHORIZATION, EVENTS_BY_SUBJECT, `${ACCESS}.dlq`])
+      await kafka.createTopic(topic, 3);
     const data = await temporaryDirectory();
     directories.push(data);
     const { config, detectors } = parseConfig({
@@ -71,6 +73,8 @@ describe('from the access log to the dead token', () => {
           stream: 'authorization',
         },
       ],
+      // The producer keys records by nothing.
+      repartition: { brokers: kafka.brokers, topic: EVENTS_BY_SUBJECT },
       authorization_servers: [{ issuer: server.issuer, credential: web }],
       custody: { key: randomBytes(32).toString('base64') },
       api: { port: 0 },
@@ -182,7 +186,7 @@ describe('from the access log to the dead token', () => {
     expect(letters.map(({ code }) => code)).toEqual(['ERR_DECODE_JSON', 'ERR_DECODE_TIME']);
   });
 
-  it('has kept no raw token: not in a table, not in the log, not in an alert, not in the dead-letter topic', async () => {
+  it('has kept no raw token: not in a table, not in the log, not in an alert, not in a topic of ours', async () => {
     const tables = await worker.store.query<{ name: string }>(
       `SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'`,
     );
@@ -192,7 +196,8 @@ describe('from the access log to the dead token', () => {
       for (const token of [stolen, untouched]) expect(JSON.stringify(rows).includes(token), name).toBe(false);
     }
     const letters = await kafka.read(`${ACCESS}.dlq`, 2);
-    const spoken = JSON.stringify([log.text(), alerts, receipts, letters]);
+    const gathered = await kafka.read(EVENTS_BY_SUBJECT, EVENTS);
+    const spoken = JSON.stringify([log.text(), alerts, receipts, letters, gathered]);
     for (const token of [stolen, untouched]) expect(spoken.includes(token)).toBe(false);
     const files = directories.map(({ path }) => path);
     const grep = promisify(execFile)('grep', ['-rlaF', '-e', stolen, '-e', untouched, ...files]);

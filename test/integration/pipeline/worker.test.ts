@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ConfigInput } from '../../../schemas/config.ts';
 import type { Action } from '../../../schemas/action.ts';
 import { parseConfig } from '../../../src/config/load.ts';
@@ -40,19 +40,21 @@ const running: Worker[] = [];
 
 beforeAll(async () => {
   folder = await temporaryDirectory();
-  [clickhouse, server] = await Promise.all([
-    startClickHouse(),
-    startAuthorizationServer({ clients: [{ credential: web }], scopes: ['orders:read'] }),
-  ]);
+  server = await startAuthorizationServer({ clients: [{ credential: web }], scopes: ['orders:read'] });
+});
+// Each with a past of its own: a thief of many tokens of a client looks like a backend of it.
+beforeEach(async () => {
+  clickhouse = await startClickHouse();
 });
 afterEach(async () => {
   for (const worker of running.splice(0)) await worker.stop();
+  await clickhouse.stop();
 });
 afterAll(async () => {
-  await Promise.all([clickhouse.stop(), server.stop(), folder.remove()]);
+  await Promise.all([server.stop(), folder.remove()]);
 });
 
-/** A worker in enforce mode on the shared ClickHouse, with a promise of the first final receipt. */
+/** A worker in enforce mode on the ClickHouse of the test, with a promise of the first final receipt. */
 async function start(policy: ConfigInput['policy'] = {}, store = clickhouse.config) {
   const { config, detectors } = parseConfig({
     data_dir: folder.path,

@@ -5,6 +5,7 @@ import {
 } from '../../../src/demo/authorization-server.ts';
 import { createRevocationResponder } from '../../../src/response/responder.ts';
 import {
+  attemptOf,
   capturedLog,
   configured,
   custodyOf,
@@ -17,7 +18,6 @@ import {
 } from './support.ts';
 
 const owner = { auth_method: 'client_secret_basic', client_id: 'shop', client_secret: newSecret() } as const;
-const never = new AbortController().signal;
 const answer =
   (status: number, headers: Record<string, string> = {}): Handler =>
   (_request, response) =>
@@ -44,7 +44,7 @@ async function newRecall(options: object = {}, given?: string) {
     log: capturedLog().log,
   });
   const action = recallOf(token, { iss: config.issuer, client_id: 'shop' });
-  return { token, execute: (signal = never) => responder.execute(action, signal) };
+  return { token, execute: (signal?: AbortSignal) => responder.execute(action, attemptOf(signal)) };
 }
 
 const unavailable = (message: RegExp, retryAfter?: number) => ({

@@ -37,8 +37,11 @@ afterEach(async () => {
 const newToken = async () =>
   (await server.clientCredentials({ client_id: 'shop', scope: 'read' })).access_token;
 
-function setUp({ server: options = {}, ...setup }: Omit<OutboxSetup, 'server'> & { server?: object } = {}) {
-  const started = startOutbox({ ...setup, server: { issuer: front.issuer, credential: owner, ...options } });
+function setUp({ server: options = {}, ...setup }: Omit<OutboxSetup, 'servers'> & { server?: object } = {}) {
+  const started = startOutbox({
+    ...setup,
+    servers: [{ issuer: front.issuer, credential: owner, circuit: { pause: '20ms' }, ...options }],
+  });
   opened.push(started.outbox);
   return started;
 }
@@ -52,20 +55,20 @@ const revocations = () => front.asked.filter((name) => name === 'revoke').length
 describe('outbox', () => {
   it('carries an action out and records it once, with its line in the audit trail, before it tells', async () => {
     const token = await newToken();
-    const { outbox, receipts, actions, audit, metrics } = setUp({ tokens: [{ token }] });
+    const { outbox, receipts, current, audit, metrics } = setUp({ tokens: [{ token }] });
     const action = recall(token);
     outbox.submit([action]);
     expect(outbox.pending()).toBe(1);
     await outbox.idle();
     expect(outbox.pending()).toBe(0);
     expect(await server.isActive(token)).toBe(false);
-    expect(actions()).toEqual([
+    expect(current()).toEqual([
       expect.objectContaining({ action_id: action.action_id, state: 'confirmed', attempts: 1 }),
     ]);
     expect(audit()).toEqual([
       expect.objectContaining({ actor: 'policy', target: `token ${action.value}`, outcome: 'confirmed' }),
     ]);
-    expect(receipts).toEqual(actions());
+    expect(receipts).toEqual(current());
     expect((await metrics.receipts.get()).values).toEqual([
       expect.objectContaining({ labels: { responder: 'rfc7009', state: 'confirmed' }, value: 1 }),
     ]);
@@ -73,7 +76,7 @@ describe('outbox', () => {
 
   it('ignores an action that is under way, finished or not pending', async () => {
     const token = await newToken();
-    const { outbox, actions } = setUp({ tokens: [{ token }] });
+    const { outbox, receipts } = setUp({ tokens: [{ token }] });
     const action = recall(token);
     outbox.submit([action, action]);
     outbox.submit([action, { ...recall(token), state: 'failed' }]);
@@ -81,7 +84,7 @@ describe('outbox', () => {
     outbox.submit([action]);
     await outbox.idle();
     expect(revocations()).toBe(1);
-    expect(actions()).toHaveLength(1);
+    expect(receipts).toHaveLength(1);
   });
 
   it('goes on until a server that is away is back, recording how it fares', async () => {
@@ -139,11 +142,11 @@ describe('outbox', () => {
 
   it('closes an action that will never be taken', async () => {
     const token = await newToken();
-    const { outbox, actions, logged } = setUp({ tokens: [{ token }] });
+    const { outbox, current, logged, metrics } = setUp({ tokens: [{ token }] });
     front.faults.revoke = (_request, response) => json(response, 401, { error: 'invalid_client' });
     outbox.submit([recall(token)]);
     await outbox.idle();
-    expect(actions()).toEqual([
+    expect(current()).toEqual([
       expect.objectContaining({
         state: 'failed',
         attempts: 1,
@@ -151,26 +154,56 @@ describe('outbox', () => {
       }),
     ]);
     expect(logged()).toContain('recall failed');
+    expect((await metrics.unfulfilledRecalls.get()).values).toEqual([
+      expect.objectContaining({ labels: { issuer: front.issuer, state: 'failed' }, value: 1 }),
+    ]);
   });
 
-  it('stops trying when the token has expired meanwhile', async () => {
-    const token = await newToken();
-    const { outbox, actions } = setUp({ tokens: [{ token, exp: Date.now() + 2_000 }] });
-    front.faults.revoke = away;
-    outbox.submit([recall(token)]);
+  it.each(['the action', 'custody'])(
+    'closes as moot what has expired meanwhile, as %s says, and tells',
+    async (who) => {
+      const token = await newToken();
+      const expires_at = Date.now() + 1_500;
+      const said = who === 'custody' ? { exp: expires_at } : {};
+      const { outbox, current, audit, receipts, metrics } = setUp({
+        tokens: [{ token, ...said }],
+        // The circuit stays closed, so that attempts go on.
+        server: { circuit: { failures: 10_000 } },
+      });
+      front.faults.revoke = away;
+      outbox.submit([recall(token, who === 'custody' ? {} : { expires_at })]);
+      await outbox.idle();
+      expect(Date.now()).toBeGreaterThanOrEqual(expires_at);
+      expect(receipts).toEqual([
+        expect.objectContaining({
+          state: 'moot',
+          detail: expect.stringContaining('expired by itself') as string,
+        }),
+      ]);
+      expect(current()).toEqual(receipts);
+      expect(audit()).toEqual([expect.objectContaining({ outcome: 'moot' })]);
+      expect(revocations()).toBe(receipts[0]?.attempts);
+      expect(revocations()).toBeGreaterThan(0);
+      expect((await metrics.unfulfilledRecalls.get()).values).toEqual([
+        expect.objectContaining({ labels: { issuer: front.issuer, state: 'moot' }, value: 1 }),
+      ]);
+    },
+  );
+
+  it('calls failed, not moot, what custody never held', async () => {
+    const { outbox, receipts } = setUp();
+    outbox.submit([recall(newSecret(), { expires_at: Date.now() + 3_600_000 })]);
     await outbox.idle();
-    expect(actions().at(-1)).toMatchObject({
-      state: 'failed',
-      detail: expect.stringContaining('expired') as string,
-    });
-    expect(revocations()).toBeGreaterThan(0);
+    expect(receipts).toEqual([expect.objectContaining({ state: 'failed', attempts: 0 })]);
+    expect(front.asked).toEqual([]);
   });
 
   it('does not call failed what the server took, where the proof stayed away until the token expired', async () => {
     const token = await newToken();
-    const { outbox, actions } = setUp({ tokens: [{ token, exp: Date.now() + 5_000 }] });
+    const expires_at = Date.now() + 5_000;
+    const { outbox, actions } = setUp({ tokens: [{ token, exp: expires_at }] });
     front.faults.introspect = away;
-    outbox.submit([recall(token)]);
+    outbox.submit([recall(token, { expires_at })]);
     await eventually(() => actions().at(-1)?.detail).toMatch(/took the revocation.*the proof waits.*503/);
     await outbox.idle();
     expect(actions().at(-1)).toMatchObject({
@@ -182,16 +215,16 @@ describe('outbox', () => {
 
   it('tells of a receipt only when it is durable, and keeps it while the store is away', async () => {
     const token = await newToken();
-    const { outbox, actions, receipts, setAway, refusedWrites } = setUp({ tokens: [{ token }] });
-    setAway(true);
-    outbox.submit([recall(token)]);
-    await eventually(refusedWrites).toBeGreaterThanOrEqual(2);
+    const { outbox, current, receipts, setFault, refusals } = setUp({ tokens: [{ token }] });
+    setFault('away');
+    outbox.submit([recall(token)], 'decided');
+    await eventually(refusals).toBeGreaterThanOrEqual(3);
     expect(await server.isActive(token)).toBe(false);
     expect(receipts).toEqual([]);
     expect(outbox.pending()).toBe(1);
-    setAway(false);
+    setFault(undefined);
     await outbox.idle();
-    expect(actions()).toEqual([expect.objectContaining({ state: 'confirmed' })]);
+    expect(current()).toEqual([expect.objectContaining({ state: 'confirmed' })]);
     expect(receipts).toHaveLength(1);
     expect(revocations()).toBe(1);
   });
@@ -199,7 +232,7 @@ describe('outbox', () => {
   it('asks a server for no more at once than configured, and lets no slow server hold up another', async () => {
     const tokens = await Promise.all(Array.from({ length: 6 }, newToken));
     const other = await newToken();
-    const { outbox, actions } = setUp({
+    const { outbox, receipts } = setUp({
       tokens: [...tokens, other].map((token) => ({ token })),
       server: { concurrency: 2 },
     });
@@ -216,7 +249,7 @@ describe('outbox', () => {
     outbox.submit(tokens.map((token) => recall(token)));
     // Of an unknown server: fails at once, although all places at the first are taken.
     outbox.submit([recall(other, { iss: 'https://other.example' })]);
-    await eventually(() => actions().length).toBe(1);
+    await eventually(() => receipts.length).toBe(1);
     const draining = setInterval(() => waiting.shift()?.(), 20);
     await eventually(revocations).toBe(6);
     await outbox.idle();

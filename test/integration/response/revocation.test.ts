@@ -4,8 +4,9 @@ import {
   startAuthorizationServer,
   type AuthorizationServer,
 } from '../../../src/demo/authorization-server.ts';
+import { RecallError } from '../../../src/errors.ts';
 import { createRevocationResponder } from '../../../src/response/responder.ts';
-import { capturedLog, configured, custodyOf, newSecret, recallOf } from './support.ts';
+import { attemptOf, capturedLog, configured, custodyOf, newSecret, recallOf } from './support.ts';
 
 const pem = (type: 'rsa' | 'ed25519' | 'ec') => {
   const { privateKey } =
@@ -38,7 +39,6 @@ const gateway = {
   client_secret: newSecret(),
 } as const;
 const RESOURCE = 'https://api.example/';
-const never = new AbortController().signal;
 
 let server: AuthorizationServer;
 let strict: AuthorizationServer;
@@ -76,7 +76,7 @@ describe('revocation at a real authorization server', () => {
       const responder = responderFor(access_token, { clients: [credential] });
       const receipt = await responder.execute(
         recallOf(access_token, { iss: server.issuer, client_id }),
-        never,
+        attemptOf(),
       );
       expect(receipt).toMatchObject({
         state: 'confirmed',
@@ -90,7 +90,7 @@ describe('revocation at a real authorization server', () => {
     const { access_token } = await server.clientCredentials({ client_id: 'basic', scope: 'read' });
     const responder = responderFor(access_token, { clients: [credentials.basic], default: true });
     // The log names no issuer: the default server it is.
-    const receipt = await responder.execute(recallOf(access_token, { client_id: 'basic' }), never);
+    const receipt = await responder.execute(recallOf(access_token, { client_id: 'basic' }), attemptOf());
     expect(receipt.state).toBe('confirmed');
     expect(await server.isActive(access_token)).toBe(false);
   });
@@ -100,7 +100,7 @@ describe('revocation at a real authorization server', () => {
     const responder = responderFor(access_token);
     const receipt = await responder.execute(
       recallOf(access_token, { iss: server.issuer, client_id: 'basic' }),
-      never,
+      attemptOf(),
     );
     expect(receipt.state).toBe('failed');
     expect(receipt.detail).toMatch(/still active.*only the owner.*client basic.*`clients`/);
@@ -111,7 +111,7 @@ describe('revocation at a real authorization server', () => {
     const { access_token } = await signIn('basic', strict);
     const responder = responderFor(access_token, {}, strict);
     await expect(
-      responder.execute(recallOf(access_token, { iss: strict.issuer, client_id: 'basic' }), never),
+      responder.execute(recallOf(access_token, { iss: strict.issuer, client_id: 'basic' }), attemptOf()),
     ).rejects.toMatchObject({
       code: 'ERR_RESPONDER_REFUSED',
       message: expect.stringMatching(/invalid_request.*not authorized.*list the owner/) as string,
@@ -125,7 +125,7 @@ describe('revocation at a real authorization server', () => {
     await expect(
       responderFor(access_token, { clients }).execute(
         recallOf(access_token, { iss: server.issuer, client_id: 'basic' }),
-        never,
+        attemptOf(),
       ),
     ).rejects.toMatchObject({
       code: 'ERR_RESPONDER_REFUSED',
@@ -140,7 +140,7 @@ describe('revocation at a real authorization server', () => {
     await expect(
       responderFor(access_token, { clients }).execute(
         recallOf(access_token, { iss: server.issuer, client_id: 'rsa' }),
-        never,
+        attemptOf(),
       ),
     ).rejects.toMatchObject({
       code: 'ERR_RESPONDER_REFUSED',
@@ -157,7 +157,7 @@ describe('revocation at a real authorization server', () => {
     });
     const responder = responderFor(access_token, { clients: [credentials.basic] });
     await expect(
-      responder.execute(recallOf(access_token, { iss: server.issuer, client_id: 'basic' }), never),
+      responder.execute(recallOf(access_token, { iss: server.issuer, client_id: 'basic' }), attemptOf()),
     ).rejects.toMatchObject({
       code: 'ERR_RESPONDER_REFUSED',
       message: expect.stringMatching(/unsupported_token_type.*JWT lives until it expires/) as string,
@@ -172,11 +172,11 @@ describe('revocation at a real authorization server', () => {
     const custody = custodyOf({ token: dead }, { token: alive });
     const responder = createRevocationResponder({ servers: [config], custody, log: capturedLog().log });
     const recall = (token: string) =>
-      responder.execute(recallOf(token, { iss: server.issuer, client_id: 'basic' }), never);
+      responder.execute(recallOf(token, { iss: server.issuer, client_id: 'basic' }), attemptOf());
 
     await responderFor(dead, { clients }).execute(
       recallOf(dead, { iss: server.issuer, client_id: 'basic' }),
-      never,
+      attemptOf(),
     );
     expect(await recall(dead)).toMatchObject({
       state: 'accepted',
@@ -195,7 +195,7 @@ describe('revocation at a real authorization server', () => {
     const responder = responderFor(access_token, { credential: credentials.public });
     const receipt = await responder.execute(
       recallOf(access_token, { iss: server.issuer, client_id: 'basic' }),
-      never,
+      attemptOf(),
     );
     expect(receipt).toMatchObject({
       state: 'accepted',
@@ -212,39 +212,57 @@ describe('what is missing', () => {
     ...fields,
   });
 
-  it('is nothing where token and server are known', async () => {
+  it('is nothing where token and server are known; the expiry comes along where it is', async () => {
     const token = newSecret();
-    expect(await responderFor(token).missingFor(target(token))).toEqual([]);
-    expect(
-      await responderFor(token, { default: true }).missingFor(target(token, { iss: undefined })),
-    ).toEqual([]);
+    expect(await responderFor(token).lookUp(target(token))).toEqual({ missing: [] });
+    const ownServer = responderFor(token, { default: true });
+    expect(await ownServer.lookUp(target(token, { iss: undefined }))).toEqual({ missing: [] });
+    const exp = Date.now() + 60_000;
+    const responder = createRevocationResponder({
+      servers: [configured({ issuer: server.issuer, credential: gateway })],
+      custody: custodyOf({ token, exp }),
+      log: capturedLog().log,
+    });
+    expect(await responder.lookUp(target(token))).toEqual({ missing: [], expires_at: exp });
   });
 
   it('is the token, the server, the key, in words', async () => {
     const token = newSecret();
     const responder = responderFor(token);
     const other = target(newSecret(), { iss: 'https://other.example' });
-    expect(await responder.missingFor(other)).toEqual([
+    expect((await responder.lookUp(other)).missing).toEqual([
       expect.stringContaining('no entry for issuer https://other.example'),
       expect.stringContaining('the gateway logs none'),
     ]);
-    expect(await responder.missingFor(target(token, { iss: undefined }))).toEqual([
+    expect((await responder.lookUp(target(token, { iss: undefined }))).missing).toEqual([
       expect.stringContaining('default: true'),
     ]);
+  });
+
+  it('is not said while the store is away: nobody knows then', async () => {
+    const away = new RecallError('ERR_STORE_UNAVAILABLE', 'ClickHouse is away');
+    const responder = createRevocationResponder({
+      servers: [configured({ issuer: server.issuer, credential: gateway })],
+      custody: { ...custodyOf(), open: () => Promise.reject(away) },
+      log: capturedLog().log,
+    });
+    expect(await responder.lookUp(target(newSecret()))).toEqual({ missing: [] });
   });
 
   it('is not asked for when an action comes all the same', async () => {
     const token = newSecret();
     const responder = responderFor(token);
     await expect(
-      responder.execute(recallOf(token, { iss: 'https://other.example' }), never),
+      responder.execute(recallOf(token, { iss: 'https://other.example' }), attemptOf()),
     ).rejects.toMatchObject({ code: 'ERR_RESPONDER_REFUSED' });
-    expect(await responder.execute(recallOf(newSecret(), { iss: server.issuer }), never)).toMatchObject({
-      state: 'failed',
-      detail: expect.stringContaining('not asked') as string,
-    });
+    expect(await responder.execute(recallOf(newSecret(), { iss: server.issuer }), attemptOf())).toMatchObject(
+      {
+        state: 'failed',
+        detail: expect.stringContaining('not asked') as string,
+      },
+    );
     await expect(
-      responder.execute(recallOf(token, { iss: server.issuer, handle: 'subject' }), never),
+      responder.execute(recallOf(token, { iss: server.issuer, handle: 'subject' }), attemptOf()),
     ).rejects.toMatchObject({ code: 'ERR_RESPONDER_REFUSED' });
   });
 });

@@ -25,7 +25,7 @@ it('no token and no credential is in any row, log line or receipt, whatever the 
   const jwt = [newSecret(), newSecret(), newSecret()].join('.');
   const { outbox, written, logged, receipts } = startOutbox({
     tokens: [{ token }, { token: jwt }],
-    server: { issuer: front.issuer, credential: owner },
+    servers: [{ issuer: front.issuer, credential: owner }],
   });
   const recall = async (raw: string) => {
     outbox.submit([recallOf(raw, { iss: front.issuer, client_id: 'shop' })]);

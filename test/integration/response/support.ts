@@ -10,6 +10,7 @@ import { authorizationServerConfig } from '../../../schemas/config-authorization
 import { secret } from '../../../schemas/secret.ts';
 import { createCustody } from '../../../src/response/custody.ts';
 import { createOutbox } from '../../../src/response/outbox.ts';
+import type { Attempt } from '../../../src/response/port.ts';
 import { createRevocationResponder } from '../../../src/response/responder.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import type { StoreBatch } from '../../../src/store/port.ts';
@@ -75,32 +76,67 @@ export function recallOf(token: string, fields: Partial<Action> = {}): Action {
   };
 }
 
-/** A store that keeps what is written in memory, and is away for as long as it is told. */
+const RANKS = { pending: 0, accepted: 1, failed: 2, moot: 2, confirmed: 3 };
+
+/** A store that keeps what is written in memory, and is away, or hangs, for as long as it is told. */
 export function memoryStore() {
   const written: StoreBatch[] = [];
-  let away = false;
+  let fault: 'away' | 'hanging' | undefined;
   let refused = 0;
+  const answer = <T>(what: () => T): Promise<T> => {
+    if (fault === 'hanging') return new Promise(() => undefined);
+    if (fault === undefined) return Promise.resolve(what());
+    refused += 1;
+    return Promise.reject(new RecallError('ERR_STORE_UNAVAILABLE', 'ClickHouse is away'));
+  };
+  const actions = () => written.flatMap(({ actions = [] }) => actions);
+  /** The row that counts of each action, as `FINAL` has it. */
+  const current = () => {
+    const rows = new Map<string, Action>();
+    for (const row of actions()) {
+      const known = rows.get(row.action_id);
+      const ahead = known === undefined ? 1 : RANKS[row.state] - RANKS[known.state];
+      if (known === undefined || ahead > 0 || (ahead === 0 && row.updated_at >= known.updated_at)) {
+        rows.set(row.action_id, row);
+      }
+    }
+    return [...rows.values()];
+  };
   return {
     written,
-    refusedWrites: () => refused,
-    setAway: (value: boolean) => (away = value),
-    actions: () => written.flatMap(({ actions = [] }) => actions),
+    refusals: () => refused,
+    setFault: (value: typeof fault) => (fault = value),
+    actions,
+    current,
     audit: () => written.flatMap(({ audit = [] }) => audit),
     store: {
-      write(batch: StoreBatch) {
-        if (away) {
-          refused += 1;
-          return Promise.reject(new RecallError('ERR_STORE_UNAVAILABLE', 'ClickHouse is away'));
-        }
-        written.push(batch);
-        return Promise.resolve();
-      },
-      query: () => Promise.reject(new Error('not asked')),
-      ping: () => Promise.resolve(),
-      close: () => Promise.resolve(),
+      write: (batch: StoreBatch) => answer(() => void written.push(batch)),
+    },
+    reads: {
+      actionsById: (ids: readonly string[]) =>
+        answer(() => current().filter(({ action_id }) => ids.includes(action_id))),
+      pendingActions: (partition: string, limit: number) =>
+        answer(() => {
+          const taken = new Map<string | undefined, number>();
+          return current().filter(({ state, partition: of = '', iss }) => {
+            if (state !== 'pending' || of !== partition) return false;
+            taken.set(iss, (taken.get(iss) ?? 0) + 1);
+            return (taken.get(iss) ?? 0) <= limit;
+          });
+        }),
     },
   };
 }
+
+export type MemoryStore = ReturnType<typeof memoryStore>;
+
+/** An attempt that nobody listens to. */
+export const attemptOf = (signal = new AbortController().signal): Attempt => ({
+  signal,
+  onSeenActive: () => undefined,
+  onAsked: () => undefined,
+  onTaken: () => undefined,
+});
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -134,11 +170,22 @@ export type Faults = Partial<Record<'revoke' | 'introspect' | 'metadata', Handle
 
 /**
  * An authorization server that is `upstream` in all it does, except for the faults it is given.
- * `asked` lists the endpoints asked, in order.
+ * `asked` lists the endpoints asked, in order; `forward` hands a request to `upstream`.
  */
 export async function startFaultyFront(upstream: string) {
   const faults: Faults = {};
   const asked: string[] = [];
+  const forward = async (request: IncomingMessage, endpoint: string) => {
+    const { authorization } = request.headers;
+    return fetch(`${upstream}/token/${endpoint}`, {
+      method: 'POST',
+      body: await bodyOf(request),
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        ...(authorization !== undefined && { authorization }),
+      },
+    });
+  };
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const name =
       request.url === '/revoke' ? 'revoke' : request.url === '/introspect' ? 'introspect' : 'metadata';
@@ -157,46 +204,40 @@ export async function startFaultyFront(upstream: string) {
       json(response, 200, { issuer, ...endpoints });
       return;
     }
-    const { authorization } = request.headers;
-    const answer = await fetch(`${upstream}/token/${name === 'revoke' ? 'revocation' : 'introspection'}`, {
-      method: 'POST',
-      body: await bodyOf(request),
-      headers: {
-        'content-type': 'application/x-www-form-urlencoded',
-        ...(authorization !== undefined && { authorization }),
-      },
-    });
+    const answer = await forward(request, name === 'revoke' ? 'revocation' : 'introspection');
     const type = answer.headers.get('content-type') ?? 'text/plain';
     response.writeHead(answer.status, { 'content-type': type }).end(Buffer.from(await answer.arrayBuffer()));
   };
   const front = await startServer((request, response) => {
     serve(request, response).catch(() => response.destroy());
   });
-  return { issuer: front.url, faults, asked, stop: () => front.stop() };
+  return { issuer: front.url, faults, asked, forward, stop: () => front.stop() };
 }
 
 export interface OutboxSetup {
   tokens?: { token: string; exp?: number }[];
   guard?: (action: Action) => string | null;
-  /** What the configuration of the one authorization server says. */
-  server: Parameters<typeof authorizationServerConfig.parse>[0];
+  /** What the configuration of the authorization servers says. */
+  servers: Parameters<typeof authorizationServerConfig.parse>[0][];
+  /** Of the process before; default: an empty one. */
+  memory?: MemoryStore;
+  capacity?: number;
 }
 
-/** An outbox over one authorization server and a store in memory, with all that comes out of it. */
-export function startOutbox({ tokens = [], guard = () => null, server }: OutboxSetup) {
-  const memory = memoryStore();
+/** An outbox over authorization servers and a store in memory, with all that comes out of it. */
+export function startOutbox({ tokens = [], guard = () => null, ...setup }: OutboxSetup) {
+  const { servers, memory = memoryStore(), capacity } = setup;
   const { log, text } = capturedLog();
   const metrics = createMetrics();
   const receipts: Action[] = [];
   const custody = custodyOf(...tokens);
   const outbox = createOutbox({
-    responder: createRevocationResponder({ servers: [configured(server)], custody, log }),
+    responder: createRevocationResponder({ servers: servers.map(configured), custody, log }),
     store: memory.store,
-    guard,
-    log,
-    metrics,
+    reads: memory.reads,
+    ...{ guard, log, metrics, capacity },
     onReceipt: (action) => receipts.push(action),
     backoff: { first: 5, longest: 20 },
   });
-  return { ...memory, outbox, receipts, metrics, logged: text };
+  return { ...memory, memory, outbox, receipts, metrics, logged: text };
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sourceConfig } from '../../../schemas/config-sources.ts';
 import { createProducer } from '../../../src/sources/kafka/client.ts';
-import { createSource } from '../../../src/sources/registry.ts';
+import { createSources } from '../../../src/sources/registry.ts';
 import { startKafka, type KafkaBroker } from '../../support/kafka.ts';
 import { freePorts } from '../../support/processes.ts';
 import { silentLog, startSource, type SourceRun } from '../../support/source-runs.ts';
@@ -37,7 +37,7 @@ function configOf(options: Record<string, unknown>) {
 }
 
 function start(options: Record<string, unknown>) {
-  const source = createSource(configOf(options), { log: silentLog, maxLine: 100_000 });
+  const source = createSources([configOf(options)], { log: silentLog, maxLine: 100_000 })[0]!;
   const run = startSource(source);
   runs.push(run);
   return {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sourceConfig, type KafkaSourceConfig } from '../../../schemas/config-sources.ts';
 import type { DeadLetter } from '../../../schemas/dead-letter.ts';
 import { RecallError } from '../../../src/errors.ts';
-import { createSource } from '../../../src/sources/registry.ts';
+import { createSources } from '../../../src/sources/registry.ts';
 import { startKafka, type KafkaBroker } from '../../support/kafka.ts';
 import { silentLog, startSource, type SourceRun } from '../../support/source-runs.ts';
 
@@ -46,7 +46,7 @@ function configOf(topics: string[], overrides: Partial<KafkaSourceConfig> = {}):
 }
 
 function start(config: KafkaSourceConfig, handler?: Parameters<typeof startSource>[1]) {
-  const source = createSource(config, { log: silentLog, maxLine: 100_000 });
+  const source = createSources([config], { log: silentLog, maxLine: 100_000 })[0]!;
   const run = startSource(source, handler);
   runs.push(run);
   return { source, run };

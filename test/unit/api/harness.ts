@@ -31,7 +31,13 @@ const away = () =>
   Promise.reject(new RecallError('ERR_STORE_UNAVAILABLE', 'clickhouse at 192.0.2.1 is away'));
 
 /** A store that is away: what the API answers then needs no ClickHouse. */
-export const storeAway: Store = { write: away, query: away, ping: away, close: () => Promise.resolve() };
+export const storeAway: Store = {
+  write: away,
+  insert: away,
+  query: away,
+  ping: away,
+  close: () => Promise.resolve(),
+};
 export const readsAway: Reads = new Proxy({} as Reads, { get: () => away });
 
 export interface Harness {
@@ -71,6 +77,7 @@ export async function startApi({
     metrics: createMetrics(),
     health: () => ({ ready: true, components: { store: { ok: true, detail: 'answers' } } }),
     requestRecall: away,
+    redrive: away,
     log,
     ...deps,
   });

@@ -33,7 +33,7 @@ afterAll(() => api.close());
 describe('the description of the API', () => {
   it('describes the routes and not its own pages', () => {
     expect(document.openapi).toBe('3.1.0');
-    expect(operations).toHaveLength(19);
+    expect(operations).toHaveLength(22);
     expect(Object.keys(document.paths).some((path) => path.startsWith('/docs'))).toBe(false);
   });
 

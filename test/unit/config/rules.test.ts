@@ -101,7 +101,7 @@ describe('a rule between options, or past the form of one, is said in one line w
       'a cluster without its shards',
       'store:\n  url: http://c.example\n  cluster: main\n',
       [
-        'c.yaml:3:12 store.cluster: store.cluster needs store.shards (got one of them, expected both, or neither)',
+        'c.yaml:3:12 store.cluster: store.cluster needs to know where its tables are made (got one of them, expected store.shards, or on_cluster: true where the cluster has Keeper)',
       ],
     ],
     [
@@ -109,6 +109,21 @@ describe('a rule between options, or past the form of one, is said in one line w
       'store:\n  url: http://c.example\n  shards: [http://c.example]\n',
       [
         'c.yaml:3:11 store.shards: store.shards needs store.cluster (got one of them, expected both, or neither)',
+      ],
+    ],
+    [
+      'a cluster whose tables are to be made in two ways, under a name that is none',
+      'store:\n  cluster: "a\'b"\n  on_cluster: true\n  shards: [http://c.example]\n  url: http://c.example\n',
+      [
+        `c.yaml:2:12 store.cluster: not a cluster name (got "a'b", expected letters, digits, _ . -)`,
+        'c.yaml:3:15 store.on_cluster: store.on_cluster beside store.shards (got both, expected one of them: either says where tables are made)',
+      ],
+    ],
+    [
+      'replicas without the Keeper that on_cluster stands for',
+      'store:\n  url: http://c.example\n  replicated: true\n',
+      [
+        'c.yaml:3:15 store.replicated: store.replicated needs store.on_cluster (got one of them, expected on_cluster: true)',
       ],
     ],
   ];

@@ -83,7 +83,12 @@ describe('docker-compose.yml', () => {
 describe('the configuration it mounts', () => {
   it('is valid, and reaches the services by the names and ports they have', async () => {
     const { config } = await loadConfig(join(root, 'deploy/token-recall.yaml'), environment);
-    const created = /for topic in ([^;]+);/.exec(text)?.[1]?.split(' ') ?? [];
+    const created = [...text.matchAll(/for topic in ([^;]+);/g)].flatMap(
+      ([, names]) => names?.split(' ') ?? [],
+    );
+    const { repartition } = config;
+    expect(repartition?.brokers).toEqual(['kafka:19092']);
+    expect(created).toEqual(expect.arrayContaining([repartition?.topic, `${repartition?.topic}.dlq`]));
     for (const source of config.sources) {
       if (source.kind !== 'kafka') throw new Error('expected Kafka sources only');
       expect(source.brokers).toEqual(['kafka:19092']);
@@ -100,6 +105,11 @@ describe('the configuration it mounts', () => {
     expect(compose.services['worker']?.ports).toEqual([`127.0.0.1:${config.api.port}:${config.api.port}`]);
     const issuer = config.authorization_servers[0]?.issuer;
     expect(compose.services['authorization-server']?.command).toContain(issuer);
+  });
+
+  it('serves more workers too, which publish no port', () => {
+    const more = compose.services['more-workers'];
+    expect(more).toEqual({ ...compose.services['worker'], ports: [] });
   });
 
   it('gives each service the variables that its configuration asks for', () => {

@@ -10,6 +10,30 @@ const feature = 'route:GET /orders';
 const use = (sub: string, time: number, fields = {}) =>
   access(`${sub}-${time}`, time, { sub, method: 'GET', route: '/orders', ...fields });
 
+describe('checkpoints', () => {
+  test('hold what changed since the last one, and give the same counts back', () => {
+    const population = createPopulation();
+    const copy = createPopulation();
+    for (let at = 0; at < 200; at += 1) {
+      population.observe(use(`user-${at % 90}`, at));
+      if (at % 50 !== 49) continue;
+      copy.load(population.changed());
+      population.settle();
+    }
+    expect(population.changed()).toEqual([]);
+    for (const at of [0, 10, 63, 89, 500]) {
+      expect(copy.adoption(client, feature, at)).toEqual(population.adoption(client, feature, at));
+    }
+    population.observe(use('user-1', 900));
+    expect(population.changed()).toEqual([]);
+    population.observe(use('user-1', -5));
+    expect(population.changed().map(({ key }) => JSON.parse(key) as unknown)).toEqual([
+      [client, ''],
+      [client, feature],
+    ]);
+  });
+});
+
 describe('adoption', () => {
   test('counts the distinct subjects of a client as of an event time', () => {
     const population = createPopulation();

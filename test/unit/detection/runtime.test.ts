@@ -1,15 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { finding as findingSchema } from '../../../schemas/finding.ts';
+import type { EnrichedAccessEvent } from '../../../schemas/access-event.ts';
+import { finding as findingSchema, type Finding } from '../../../schemas/finding.ts';
 import { configureDetectors } from '../../../src/detection/configure.ts';
-import type { AnyDetector, StreamEvent } from '../../../src/detection/contract.ts';
+import type { AnyDetector, DetectorContext, StreamEvent } from '../../../src/detection/contract.ts';
+import { suspectOf } from '../../../src/detection/keys.ts';
 import { createDetection } from '../../../src/detection/runtime.ts';
 import { access, counting } from './support.ts';
 
-function detectionOf(detectors: AnyDetector[], maxKeys = 1000) {
+function detectionOf(detectors: AnyDetector[], allowedLateness = 1000) {
   const errors: { detector: string; event: StreamEvent; error: unknown }[] = [];
   const detection = createDetection({
     detectors: configureDetectors(detectors, {}).configured,
-    maxKeys,
+    allowedLateness,
     onError: (detector, event, error) => errors.push({ detector, event, error }),
   });
   const reasons = (event: StreamEvent) => detection.process(event).map(({ reason }) => reason);
@@ -39,43 +41,93 @@ describe('keyed state', () => {
     expect(reasons(access('c', 3001))).toEqual(['1']);
   });
 
-  test('also where a state of longer life keeps it from being dropped first', () => {
-    const lasting = counting({
-      id: 'lasting',
-      key: (event: StreamEvent) => (event.sub === undefined ? 'one' : null),
-      ttl: () => 1_000_000,
+  test('what memory lets go of is asked for before it is needed, and goes on where it was', () => {
+    const { detection, reasons } = detectionOf([counting()]);
+    reasons(access('a', 1));
+    const rows = detection.changed();
+    detection.settle();
+    detection.shrink(0);
+    expect(detection.keys()).toEqual({ counting: 0 });
+    const next = [access('b', 2), access('c', 3), access('d', 4, { sub: 'user-2' })];
+    const missing = detection.missing(next);
+    expect(missing).toHaveLength(2);
+    expect(missing[0]).toMatchObject({ space: 'counting', key: rows[0]?.key });
+    detection.load(rows);
+    expect(detection.missing(next)).toHaveLength(1);
+    expect(next.flatMap(reasons)).toEqual(['2', '3', '1']);
+  });
+});
+
+describe('a judgement that rests on what others do', () => {
+  /** Claims a use as long as nobody else of the client has used its route by then. */
+  const alone = counting({
+    id: 'alone',
+    initial: (): { uses: EnrichedAccessEvent[] } => ({ uses: [] }),
+    evaluate(event: StreamEvent, state: { uses: EnrichedAccessEvent[] }, ctx: DetectorContext<unknown>) {
+      if (event.kind === 'access') state.uses.push(event);
+      return this.review?.(state, ctx);
+    },
+    review(state: { uses: EnrichedAccessEvent[] }, ctx: DetectorContext<unknown>) {
+      return state.uses.map((use) => ({
+        kind: 'alone',
+        confidence: ctx.adoption('\nweb-shop', 'route:GET /a', use.time).subjects > 1 ? 0 : 0.5,
+        reason: use.event_id,
+        signals: [],
+        measures: {},
+        suspect: suspectOf(use),
+        evidence: [],
+      }));
+    },
+  });
+  const visit = (id: string, time: number, sub: string) =>
+    access(id, time, { sub, method: 'GET', route: '/a' });
+  const confidences = (findings: readonly Finding[]) =>
+    findings.map(({ reason, confidence }) => [reason, confidence]);
+
+  test('is made anew when nothing more can arrive of the time it is about, and not before', () => {
+    const { detection } = detectionOf([alone], 1000);
+    expect(confidences(detection.process(visit('a', 5000, 'user-1')))).toEqual([['a', 0.5]]);
+    detection.process(visit('late', 4500, 'user-2'));
+    expect(detection.review(5499)).toEqual([]);
+    // Of the two, the later one has a peer by its own time.
+    expect(confidences(detection.review(6000))).toEqual([
+      ['late', 0.5],
+      ['a', 0],
+    ]);
+    expect(detection.review(9000)).toEqual([]);
+  });
+
+  test('is still to come after a restart, also of a state that memory does not hold', () => {
+    const before = detectionOf([alone], 1000).detection;
+    before.process(visit('a', 5000, 'user-1'));
+    before.process(visit('late', 4500, 'user-2'));
+    const rows = before.changed();
+    const { detection } = detectionOf([alone], 1000);
+    detection.load(rows.filter(({ space }) => space === 'population'));
+    detection.schedule(
+      rows.flatMap(({ space, key, review_at }) =>
+        review_at === undefined ? [] : [{ space, key, review_at }],
+      ),
+    );
+    const missing = detection.missingForReview(6000);
+    expect(missing).toHaveLength(2);
+    detection.load(rows.filter(({ key }) => missing.some((one) => one.key === key)));
+    expect(confidences(detection.review(6000))).toEqual([
+      ['late', 0.5],
+      ['a', 0],
+    ]);
+  });
+
+  test('counts the subjects of other partitions too', () => {
+    const elsewhere = detectionOf([]).detection;
+    elsewhere.process(visit('b', 4000, 'user-9'));
+    const detection = createDetection({
+      detectors: configureDetectors([alone], {}).configured,
+      allowedLateness: 1000,
+      others: () => [elsewhere.population],
+      onError: () => undefined,
     });
-    const { reasons } = detectionOf([lasting, counting()]);
-    reasons(access('z', 900, { sub: undefined }));
-    reasons(access('a', 1000));
-    expect(reasons(access('c', 3001))).toEqual(['1']);
-  });
-
-  test('a late event neither renews nor ends a state', () => {
-    const { reasons } = detectionOf([counting()]);
-    reasons(access('a', 5000));
-    expect(reasons(access('b', 10))).toEqual(['2']);
-    expect(reasons(access('c', 6000))).toEqual(['3']);
-  });
-
-  test('states that expired are dropped as other events pass', () => {
-    const { reasons, detection } = detectionOf([counting()]);
-    for (let i = 0; i < 50; i += 1) reasons(access(`a${i}`, 1000, { sub: `user-${i}` }));
-    expect(detection.keys()).toEqual({ counting: 50 });
-    for (let i = 0; i < 30; i += 1) reasons(access(`b${i}`, 9000 + i, { sub: 'other' }));
-    expect(detection.keys()).toEqual({ counting: 1 });
-  });
-
-  test('past the bound over all detectors the state used longest ago goes', () => {
-    const other = counting({ id: 'other', key: (event: StreamEvent) => event.client_id ?? null });
-    const { reasons, detection } = detectionOf([counting(), other], 3);
-    reasons(access('a', 1, { sub: 'user-1' }));
-    reasons(access('b', 2, { sub: 'user-2' }));
-    reasons(access('c', 3, { sub: 'user-1' }));
-    reasons(access('d', 4, { sub: 'user-3' }));
-    expect(detection.keys()).toEqual({ counting: 2, other: 1 });
-    expect(reasons(access('e', 5, { sub: 'user-1' }))).toEqual(['3', '5']);
-    expect(reasons(access('f', 6, { sub: 'user-2' }))).toEqual(['1', '6']);
+    expect(confidences(detection.process(visit('a', 5000, 'user-1')))).toEqual([['a', 0]]);
   });
 });
 

@@ -73,7 +73,7 @@ const caseFile = z.strictObject({
       across_keys: z
         .boolean()
         .default(false)
-        .describe('Rests on peers: only what has arrived can be counted'),
+        .describe('Rests on peers, all of whom have arrived only once the allowed lateness has passed'),
       ordered_only: z.string().optional().describe('Why the order of delivery matters here'),
       events: z.array(eventLine).min(1),
       expect: z.array(expectation),

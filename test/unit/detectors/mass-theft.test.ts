@@ -29,7 +29,7 @@ function victims(stolen: number): Map<string | undefined, number> {
   const { configured } = configureDetectors([tokenReplay], {});
   const detection = createDetection({
     detectors: configured,
-    maxKeys: 10_000,
+    allowedLateness: 6 * 3_600_000,
     onError: (_detector, _event, error) => {
       throw error;
     },

@@ -33,7 +33,7 @@ function runOf(events: readonly EnrichedAccessEvent[], detector: AnyDetector = t
   const { configured } = configureDetectors([detector], {});
   const detection = createDetection({
     detectors: configured,
-    maxKeys: 100,
+    allowedLateness: 6 * 3_600_000,
     onError: (_detector, _event, error) => {
       throw error;
     },

@@ -31,6 +31,25 @@ const lastOf = <T>(all: T[]): T => {
 };
 const decisionOn = (findings: Finding[], options = {}) => lastOf(decideOn(findings, options)).alert.decision;
 
+describe('an incident of several tokens', () => {
+  const first = findingOf({ token_hash: 'hash-1', sid: 'session-1', time: NOW - 9000 });
+  const second = findingOf({ token_hash: 'hash-2', sid: 'session-1', time: NOW - 5000 });
+
+  it('names the one accused first, in whichever order they were recalled, and recalls each', () => {
+    for (const order of [
+      [first, second],
+      [second, first],
+    ]) {
+      const outcomes = decideOn(order);
+      expect(lastOf(outcomes).alert.decision).toMatchObject({ action: 'revoke', value: 'hash-1' });
+      expect(outcomes.flatMap(({ recalls }) => recalls.map(({ value }) => value)).sort()).toEqual([
+        'hash-1',
+        'hash-2',
+      ]);
+    }
+  });
+});
+
 describe('what findings lead to', () => {
   it('revokes the token that two independent kinds of evidence accuse', () => {
     const [outcome] = decideOn([findingOf()]);

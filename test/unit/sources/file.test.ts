@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sourceConfig } from '../../../schemas/config-sources.ts';
 import { RecallError } from '../../../src/errors.ts';
 import { BATCH_RECORDS } from '../../../src/sources/batches.ts';
-import { createSource } from '../../../src/sources/registry.ts';
+import { createSources } from '../../../src/sources/registry.ts';
 import { silentLog, startSource, type SourceRun } from '../../support/source-runs.ts';
 
 let folder: string;
@@ -26,7 +26,7 @@ afterEach(async () => {
 
 function source(file: string, follow = false) {
   const config = sourceConfig.parse({ kind: 'file', path: file, follow });
-  return createSource(config, { log: silentLog, maxLine: 1_000 });
+  return createSources([config], { log: silentLog, maxLine: 1_000 })[0]!;
 }
 
 function start(file: string, follow = false, handler?: Parameters<typeof startSource>[1]) {

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { config } from '../../../schemas/config.ts';
-import { readMigrations, renderMigration } from '../../../src/store/migrations.ts';
+import { onCluster, readMigrations, renderMigration } from '../../../src/store/migrations.ts';
 
 const single = config.parse({ store: { database: 'recall' } }).store;
 const cluster = { ...single, cluster: 'main' };
+const replicated = { ...cluster, on_cluster: true, replicated: true };
 
 test('placeholders are filled; local tables have their own name on a cluster only', () => {
   const text =
@@ -55,7 +56,7 @@ test('the files render without leftovers, numbered ones first, each once', async
       for (const statement of statements) {
         expect(statement).not.toMatch(/\{\{|\}\}|-- @/);
         expect(statement).toMatch(
-          /^(CREATE (TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS|ALTER TABLE .* MODIFY TTL) ?/,
+          /^(CREATE (TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS|DROP TABLE IF EXISTS|ALTER TABLE \S+ (ADD COLUMN IF NOT EXISTS|MODIFY (COLUMN|TTL))) /,
         );
       }
     }
@@ -83,4 +84,76 @@ test('only a changed retention changes the checksum of the repeatable file', asy
   expect([...before.keys()].filter((file) => before.get(file) !== after.get(file))).toEqual([
     'repeat_retention.sql',
   ]);
+});
+
+test.each([
+  ['ReplacingMergeTree', "ReplicatedReplacingMergeTree(PATH, '{replica}')"],
+  ['ReplacingMergeTree(version)', "ReplicatedReplacingMergeTree(PATH, '{replica}', version)"],
+  ['AggregatingMergeTree', "ReplicatedAggregatingMergeTree(PATH, '{replica}')"],
+  ['MergeTree()', "ReplicatedMergeTree(PATH, '{replica}')"],
+])('replicated, %s becomes %s', (engine, expected) => {
+  const create = `CREATE TABLE IF NOT EXISTS {{database}}.{{local:events}}\n(a UInt8)\nENGINE = ${engine}\nORDER BY a`;
+  const path = "'/clickhouse/tables/{shard}/recall/events_local'";
+  expect(renderMigration('x.sql', `${create};\n`, replicated)).toEqual([
+    `CREATE TABLE IF NOT EXISTS recall.events_local\n(a UInt8)\nENGINE = ${expected.replace('PATH', path)}\nORDER BY a`,
+  ]);
+});
+
+test('a table of rows without an engine that replicates is an error', () => {
+  const text = 'CREATE TABLE IF NOT EXISTS {{database}}.{{local:events}} (a UInt8) ENGINE = Log;\n';
+  expect(() => renderMigration('0009_x.sql', text, replicated)).toThrow(
+    expect.objectContaining({
+      code: 'ERR_MIGRATION',
+      message: expect.stringContaining('0009_x.sql') as unknown,
+    }),
+  );
+});
+
+test('replicated, each table of rows has a path of its own; what each server keeps for itself has none', async () => {
+  const text = (await readMigrations(replicated)).flatMap(({ statements }) => statements).join('\n');
+  const local = [...text.matchAll(/CREATE TABLE IF NOT EXISTS recall\.(\w+_local) /g)].map(
+    ([, name]) => name,
+  );
+  const paths = [...text.matchAll(/ENGINE = Replicated\w+\('([^']+)', '\{replica\}'/g)].map(
+    ([, path]) => path,
+  );
+  expect(local.length).toBeGreaterThan(10);
+  expect(paths).toEqual(local.map((name) => `/clickhouse/tables/{shard}/recall/${name}`));
+  expect(text.match(/^ENGINE = (?!Replicated|Distributed).*$/gm)).toEqual([
+    'ENGINE = ReplacingMergeTree(applied_at)',
+  ]);
+});
+
+test('ON CLUSTER stands in every statement, behind the name, and is no change of the migration', async () => {
+  const directly = await readMigrations(cluster);
+  const atOnce = await readMigrations({ ...cluster, on_cluster: true });
+  expect(atOnce.map(({ checksum }) => checksum)).toEqual(directly.map(({ checksum }) => checksum));
+  expect((await readMigrations(replicated)).map(({ checksum }) => checksum)).not.toEqual(
+    directly.map(({ checksum }) => checksum),
+  );
+  for (const [index, { statements }] of atOnce.entries()) {
+    for (const statement of statements) expect(statement).toMatch(/^[A-Z ]+ recall\.\w+ ON CLUSTER 'main'/);
+    expect(statements.map((statement) => statement.replace(" ON CLUSTER 'main'", ''))).toEqual(
+      directly[index]!.statements,
+    );
+  }
+});
+
+test.each([
+  ['DROP TABLE IF EXISTS recall.a SYNC', "DROP TABLE IF EXISTS recall.a ON CLUSTER 'main' SYNC"],
+  [
+    'CREATE DATABASE IF NOT EXISTS recall ENGINE = Atomic',
+    "CREATE DATABASE IF NOT EXISTS recall ON CLUSTER 'main' ENGINE = Atomic",
+  ],
+])('%s, for all servers at once', (statement, expected) => {
+  expect(onCluster('x.sql', statement, cluster)).toBe(expected);
+});
+
+test('a statement that would run on one server only is an error', () => {
+  expect(() => onCluster('0009_x.sql', 'INSERT INTO recall.a SELECT 1', cluster)).toThrow(
+    expect.objectContaining({
+      code: 'ERR_MIGRATION',
+      message: expect.stringContaining('0009_x.sql') as unknown,
+    }),
+  );
 });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { waitAfter, type Backoff } from '../backoff.ts';
-import { isRecallError, messageOf } from '../errors.ts';
-import type { Logger } from '../telemetry/log.ts';
+import { waitAfter, type Backoff } from './backoff.ts';
+import { isRecallError, messageOf } from './errors.ts';
+import type { Logger } from './telemetry/log.ts';
 
 const BACKOFF: Backoff = { first: 100, longest: 10_000 };
 

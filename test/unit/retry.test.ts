@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { RecallError } from '../../../src/errors.ts';
-import { withRetry } from '../../../src/pipeline/retry.ts';
-import { createLogger } from '../../../src/telemetry/log.ts';
+import { RecallError } from '../../src/errors.ts';
+import { withRetry } from '../../src/retry.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
 
 const log = createLogger('silent');
 const away = (retryAfter?: number) => new RecallError('ERR_STORE_UNAVAILABLE', 'away', { retryAfter });
