@@ -180,14 +180,20 @@ export const calm = streamOf(
     .map((all) => [0, 1, 2].flatMap((subject) => all.filter((one) => one.subject === subject).slice(0, 6))),
 );
 
-/** One person with up to forty short sessions, from a few places and devices. */
+/** One person with up to forty short sessions in two days, from a few places and devices. */
 export const busy = streamOf(
   fc
-    .array(from, { minLength: 2, maxLength: 6 })
+    .array(from, { minLength: 2, maxLength: 4 })
     .chain((origins) =>
       fc.array(
-        sessionOf(fc.constant(0), fc.constantFrom(...origins), uses(shortGap, 2, 6), uses(shortGap, 1, 4)),
-        { minLength: 10, maxLength: 40, size: 'max' },
+        sessionOf(
+          fc.constant(0),
+          fc.constantFrom(...origins),
+          uses(shortGap, 2, 6),
+          uses(shortGap, 1, 4),
+          fc.integer({ min: 0, max: 48 * HOUR }),
+        ),
+        { minLength: 20, maxLength: 40, size: 'max' },
       ),
     ),
 );

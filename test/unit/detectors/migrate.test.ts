@@ -133,7 +133,7 @@ function eventOf(
 ): EnrichedAccessEvent {
   const { network, device } = ip === home.network.ip ? home : tokyo;
   const { class: kind, ...where } = network;
-  const { user_agent, family, ...system } = { os: undefined, ...device };
+  const { user_agent, family, os }: { user_agent: string; family: string; os?: string } = device;
   return {
     kind: 'access',
     client_ip: ip,
@@ -147,7 +147,7 @@ function eventOf(
       ...places[network.city as keyof typeof places],
       network: kind as NetworkClass,
       ua_family: family,
-      ...(system.os !== undefined && { ua_os: system.os }),
+      ...(os !== undefined && { ua_os: os }),
       geo_build,
     },
   };
@@ -212,7 +212,7 @@ describe.each([tokenReplay, impossibleTravel, scopeDrift] as AnyDetector[])('$id
 });
 
 test('every detector whose shape has changed can migrate', () => {
-  for (const { id, stateVersion, migrate } of detectors) {
-    expect([id, stateVersion === 1 || migrate !== undefined]).toEqual([id, true]);
+  for (const one of detectors) {
+    expect([one.id, one.stateVersion === 1 || one.migrate !== undefined]).toEqual([one.id, true]);
   }
 });
