@@ -1,6 +1,5 @@
 import { isAccepted } from '../../src/detection/client-context.ts';
 import { defineDetector, type DetectorContext, type FindingDraft } from '../../src/detection/contract.ts';
-import { latenessOf } from '../../src/detection/history.ts';
 import { isMachine, subjectKey } from '../../src/detection/keys.ts';
 import { restate } from '../../src/detection/standing.ts';
 import { judgeFlights } from './judge.ts';
@@ -12,7 +11,7 @@ import { isSettled } from './thin.ts';
 /** What is claimed of the contexts now, as far as it was not before. */
 function judge(state: State, ctx: DetectorContext<Options>): FindingDraft[] {
   if (!state.far) return [];
-  const lateness = latenessOf(ctx);
+  const lateness = ctx.allowedLateness;
   const claims = judgeFlights(state, ctx);
   return state.contexts.flatMap(({ number, standing }) => {
     // What was claimed of uses that are settled stands.
@@ -56,7 +55,7 @@ export const impossibleTravel = defineDetector({
   evaluate(event, state, ctx) {
     if (event.kind !== 'access') return undefined;
     const { min_distance, min_distance_domestic } = ctx.config;
-    recordUse(state, event, Math.min(min_distance, min_distance_domestic), latenessOf(ctx));
+    recordUse(state, event, Math.min(min_distance, min_distance_domestic), ctx.allowedLateness);
     return judge(state, ctx);
   },
   review: judge,

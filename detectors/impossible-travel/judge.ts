@@ -3,7 +3,6 @@ import { compareDevices, describeDevice, describeNetwork } from '../../src/detec
 import type { DetectorContext, FindingDraft } from '../../src/detection/contract.ts';
 import { egressFeature } from '../../src/detection/features.ts';
 import { distanceKm } from '../../src/detection/geodesy.ts';
-import { latenessOf } from '../../src/detection/history.ts';
 import { clientKey } from '../../src/detection/keys.ts';
 import {
   describeSpan,
@@ -184,7 +183,7 @@ function judgeSuspect(
 export function judgeFlights(state: State, ctx: DetectorContext<Options>): Map<number, FindingDraft> {
   const { shared } = state;
   const { config: options } = ctx;
-  const since = openSince(state.latest, latenessOf(ctx));
+  const since = openSince(state.latest, ctx.allowedLateness);
   const spots = state.contexts.flatMap((one) => spotOf(shared, one) ?? []);
   const byNumber = new Map(spots.map((spot) => [spot.context.number, spot]));
   const candidates = new Map<Sighting, { at: Spot; flights: Flight[] }>();

@@ -20,7 +20,7 @@ import { hourOf, oldestHour, openSince, thinned } from './thin.ts';
 /** Contexts kept: those used last. */
 const MAX_CONTEXTS = 24;
 /** Sessions a context remembers: those used last, and where places are far apart those of all that is open. */
-const SESSIONS = { least: 8, most: 24 };
+const SESSIONS = { least: 8, most: 32 };
 /** Longest state, as characters of JSON. */
 const MAX_STATE = 24_000;
 /** Sightings that even the longest contexts leave room for. */

@@ -5,7 +5,6 @@ import {
   type FindingDraft,
   type StreamEvent,
 } from '../../src/detection/contract.ts';
-import { latenessOf } from '../../src/detection/history.ts';
 import { grantKey, isMachine } from '../../src/detection/keys.ts';
 import { restate } from '../../src/detection/standing.ts';
 import { judgeDrift } from './drift.ts';
@@ -29,7 +28,7 @@ function judge(state: State, ctx: DetectorContext<Options>): FindingDraft[] {
     ...judgeViolations(state, ctx.config),
     ...judgeDrift(state, ctx),
   ];
-  const lateness = latenessOf(ctx);
+  const lateness = ctx.allowedLateness;
   return restate(
     state.shared,
     state.standing,
@@ -69,7 +68,7 @@ export const scopeDrift = defineDetector({
     return grantKey(isMachine(event) ? { ...event, sub: undefined } : event);
   },
   evaluate(event, state, ctx) {
-    const lateness = latenessOf(ctx);
+    const lateness = ctx.allowedLateness;
     if (event.kind === 'authorization') recordGrant(state, event, ctx.config, lateness);
     else if (!recordAccess(state, event, ctx.config, lateness)) return undefined;
     return judge(state, ctx);

@@ -1,7 +1,6 @@
 import type { Signal } from '../../schemas/finding.ts';
 import type { DetectorContext, FindingDraft } from '../../src/detection/contract.ts';
 import { routeFeature, scopeFeature } from '../../src/detection/features.ts';
-import { latenessOf } from '../../src/detection/history.ts';
 import { clientKey } from '../../src/detection/keys.ts';
 import { evidenceOfUse, partyOf, suspectOfUse, type Use } from '../../src/detection/use.ts';
 import { isWrite, type Novelty } from './novelties.ts';
@@ -123,7 +122,7 @@ function grade(
  */
 export function judgeDrift(state: State, ctx: DetectorContext<Options>): FindingDraft[] {
   const { config } = ctx;
-  const lateness = latenessOf(ctx);
+  const lateness = ctx.allowedLateness;
   const claims: FindingDraft[] = [];
   const told = state.standing.filter(({ kind, time }) => kind === 'drift' && !isOpen(state, time, lateness));
   for (const novelty of state.novelties) {

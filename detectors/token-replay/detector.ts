@@ -5,7 +5,6 @@ import {
   type FindingDraft,
   type StreamEvent,
 } from '../../src/detection/contract.ts';
-import { latenessOf } from '../../src/detection/history.ts';
 import { isMachine, subjectKey, tokenKey } from '../../src/detection/keys.ts';
 import { restate } from '../../src/detection/standing.ts';
 import { judgeBinding } from './binding.ts';
@@ -63,7 +62,7 @@ export const tokenReplay = defineDetector({
     const claims = binding === undefined ? [] : [binding];
     // What stays inside a private network is a service passing a call on.
     if (isKnownMachine(event) || event.enrichment.network === 'private') return claims;
-    const recorded = recordUse(state, event, latenessOf(ctx));
+    const recorded = recordUse(state, event, ctx.allowedLateness);
     if (recorded === undefined) return claims;
     // Who opened a session, and from where, counts in the subject's other sessions too.
     const { session, isNews } = recorded;

@@ -61,6 +61,11 @@ export interface Adoption {
 export interface DetectorContext<C> {
   readonly config: C;
   /**
+   * How far behind the latest event another may arrive, ms. What is older than that is settled: nothing that is still to
+   * come can change it, in any order of arrival that is allowed.
+   */
+  readonly allowedLateness: number;
+  /**
    * Adoption of a feature (see features.ts) among the subjects of a client (a `clientKey`), as of event time `at`.
    * It looks across keys, so unlike keyed state it can only count what has arrived.
    */

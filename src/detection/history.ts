@@ -1,21 +1,7 @@
-import type { DetectorContext } from './contract.ts';
-
 /** An entry of a history: something that happened at an event time, with an id that breaks ties. */
 export interface Timed {
   time: number;
   event_id: string;
-}
-
-const HOUR = 3_600_000;
-/** The default of `detection.allowed_lateness`. */
-const DEFAULT_LATENESS = 6 * HOUR;
-
-/**
- * How far behind the latest event another may arrive, ms. What is older than that is settled: nothing that is still to
- * come can change it, in any order of arrival that is allowed.
- */
-export function latenessOf(ctx: DetectorContext<unknown> & { allowedLateness?: number }): number {
-  return ctx.allowedLateness ?? DEFAULT_LATENESS;
 }
 
 /**

@@ -80,7 +80,7 @@ export function createDetection(options: DetectionOptions): Detection {
   const slots: Slot[] = detectors.map((detector, number) => ({
     ...detector,
     number,
-    context: { config: detector.config, adoption: consult },
+    context: { config: detector.config, allowedLateness, adoption: consult },
   }));
   const numbers = new Map(slots.map(({ definition, number }) => [definition.id, number]));
 
@@ -88,24 +88,19 @@ export function createDetection(options: DetectionOptions): Detection {
   function judge(slot: Slot, held: Held, run: () => FindingDraft[] | undefined): Finding[] {
     completeAt = Infinity;
     const drafts = run() ?? [];
-    if (slot.definition.review !== undefined && completeAt !== Infinity && held.reviewAt !== completeAt) {
+    if (slot.definition.review !== undefined && completeAt < (held.reviewAt ?? Infinity)) {
       held.reviewAt = completeAt;
       reviews.add(completeAt, { space: slot.definition.id, key: held.key, review_at: completeAt });
     }
     return drafts.map((draft) => completeFinding(slot.definition.id, draft));
   }
 
-  /** Those of the reviews due that were not put off or held already. */
+  /** Whether the review was neither held nor put off since. */
   const isStillDue = ({ space, key, review_at }: StateKey & { review_at: number }) => {
     const number = numbers.get(space);
     if (number === undefined) return false;
     const held = states.get(number, key);
     return held === undefined || held.reviewAt === review_at;
-  };
-  let waiting: (StateKey & { review_at: number })[] = [];
-  const takeDue = (watermark: number) => {
-    waiting = [...waiting, ...reviews.due(watermark)].filter(isStillDue);
-    return waiting;
   };
 
   return {
@@ -130,14 +125,13 @@ export function createDetection(options: DetectionOptions): Detection {
     review(watermark) {
       latest = Math.max(latest, watermark);
       const findings: Finding[] = [];
-      for (const { space, key } of takeDue(watermark)) {
-        const slot = slots[numbers.get(space) ?? -1];
-        const held = slot === undefined ? undefined : states.touch(slot.number, key);
+      for (const due of reviews.due(watermark)) {
+        const slot = slots[numbers.get(due.space) ?? -1];
+        const held = isStillDue(due) && slot !== undefined ? states.touch(slot.number, due.key) : undefined;
         if (slot === undefined || held === undefined) continue;
         held.reviewAt = undefined;
         findings.push(...judge(slot, held, () => slot.definition.review?.(held.state, slot.context)));
       }
-      waiting = [];
       return findings;
     },
     missing(events) {
@@ -151,8 +145,11 @@ export function createDetection(options: DetectionOptions): Detection {
       }
       return [...missing.values()];
     },
-    missingForReview: (watermark) =>
-      takeDue(watermark).filter(({ space, key }) => states.get(numbers.get(space) ?? -1, key) === undefined),
+    missingForReview(watermark) {
+      const due = reviews.due(watermark).filter(isStillDue);
+      for (const review of due) reviews.add(review.review_at, review);
+      return due.filter(({ space, key }) => states.get(numbers.get(space) ?? -1, key) === undefined);
+    },
     load(rows) {
       population.load(rows.filter(({ space }) => space === POPULATION));
       states.load(rows);

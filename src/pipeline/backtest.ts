@@ -168,10 +168,7 @@ export async function runBacktest(options: BacktestOptions): Promise<BacktestSum
       else {
         const enriched = event.kind === 'access' ? enricher.enrich(event) : event;
         engine.complete([enriched]);
-        conclude(
-          [...engine.detect([enriched]), ...engine.review(watermarks['access'] ?? -Infinity)],
-          event.time,
-        );
+        conclude(engine.detect([enriched]), event.time);
       }
       if (counts.events % SETTLE_EVERY === 0) engine.settle(max_keys);
       if (counts.events % 10_000 === 0) options.onProgress?.(counts.events, bytes);

@@ -45,8 +45,16 @@ export function createEngine({ policy, ...options }: EngineOptions) {
       for (const event of events) names.complete(event);
     },
     missing: (events: readonly Event[]): StateKey[] => detection.missing(events),
-    /** Evaluates events in the order given. */
-    detect: (events: readonly Event[]): Finding[] => events.flatMap((event) => detection.process(event)),
+    /**
+     * Evaluates events in the order given. Before each, what was complete before its time is judged once more: so
+     * what is known at a review is the same in batches of any size.
+     */
+    detect: (events: readonly Event[]): Finding[] =>
+      events.flatMap((event) => [
+        // One that is as late as is allowed may still come.
+        ...(event.kind === 'access' ? detection.review(event.time - 1) : []),
+        ...detection.process(event),
+      ]),
     missingForReview: (watermark: number): StateKey[] => detection.missingForReview(watermark),
     /** Judges once more what rested on knowledge that is complete at `watermark`. */
     review: (watermark: number): Finding[] => detection.review(watermark),

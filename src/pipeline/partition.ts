@@ -154,12 +154,6 @@ export function createPartition(deps: PartitionDeps): Partition {
     return admitted;
   }
 
-  /** The watermark by which population counts as complete. */
-  function accessWatermark(): number {
-    const access = Object.entries(progress.watermarks).filter(([from]) => from.startsWith('access '));
-    return Math.max(-Infinity, ...access.map(([, time]) => time));
-  }
-
   async function detect(batches: readonly DecodedBatch[], now: number): Promise<Outputs> {
     const admitted = batches.flatMap(admit);
     const all = batches.flatMap((batch) => batch.events.map(({ event }) => event));
@@ -170,11 +164,10 @@ export function createPartition(deps: PartitionDeps): Partition {
       admitted.flatMap(({ event }) => (event.kind === kind ? [event] : [])),
     );
     await hydrate(engine.missing(events));
+    const times = events.flatMap((event) => (event.kind === 'access' ? [event.time] : []));
+    await hydrate(engine.missingForReview(times.reduce((a, b) => Math.max(a, b), -Infinity)));
     const found = engine.detect(events);
     setAside(batches, deps.takeFailures(), now);
-    const watermark = accessWatermark();
-    await hydrate(engine.missingForReview(watermark));
-    found.push(...engine.review(watermark));
     await hydrate(engine.missingIncidents(found));
     const { findings, alerts, recalls } = engine.decide(found, now);
     for (const alert of alerts) alert.partition = id;

@@ -180,7 +180,7 @@ export const calm = streamOf(
     .map((all) => [0, 1, 2].flatMap((subject) => all.filter((one) => one.subject === subject).slice(0, 6))),
 );
 
-/** One person with up to forty short sessions in two days, from a few places and devices. */
+/** One person with up to 32 short sessions in two days, from a few places and devices. */
 export const busy = streamOf(
   fc
     .array(from, { minLength: 2, maxLength: 4 })
@@ -193,7 +193,7 @@ export const busy = streamOf(
           uses(shortGap, 1, 4),
           fc.integer({ min: 0, max: 48 * HOUR }),
         ),
-        { minLength: 20, maxLength: 40, size: 'max' },
+        { minLength: 16, maxLength: 32, size: 'max' },
       ),
     ),
 );

@@ -68,7 +68,6 @@ function run(events: readonly Event[], sizes: readonly number[], deaths: readonl
   let engine = newEngine();
   const hydrate = (to: Engine, keys: readonly StateKey[]) =>
     to.load(keys.flatMap((key) => stored.get(nameOf(key)) ?? []));
-  let watermark = -Infinity;
   const conclude = (found: ReturnType<Engine['detect']>) => {
     for (const { finding_id, confidence } of found) findings.set(finding_id, confidence);
     hydrate(engine, engine.missingIncidents(found));
@@ -86,10 +85,8 @@ function run(events: readonly Event[], sizes: readonly number[], deaths: readonl
     hydrate(engine, engine.missingNames(some));
     engine.complete(some);
     hydrate(engine, engine.missing(some));
-    const found = engine.detect(some);
-    watermark = Math.max(watermark, ...some.map(({ time }) => time));
-    hydrate(engine, engine.missingForReview(watermark));
-    conclude([...found, ...engine.review(watermark)]);
+    hydrate(engine, engine.missingForReview(Math.max(...some.map(({ time }) => time))));
+    conclude(engine.detect(some));
     for (const row of engine.changed()) stored.set(nameOf(row), row);
     engine.settle(batch % 3 === 0 ? 0 : 1000);
     if (deaths[batch % deaths.length] !== true) continue;

@@ -184,6 +184,7 @@ describe.each([tokenReplay, impossibleTravel, scopeDrift] as AnyDetector[])('$id
   };
   const ctx: DetectorContext<unknown> = {
     config: detector.config.parse(id === 'scope-drift' ? options : {}),
+    allowedLateness: 6 * HOUR,
     adoption: () => ({ subjects: 1, population: 1, firstSeen: null }),
   };
   const migrated = () =>
